@@ -11,6 +11,10 @@ mod error;
 mod network;
 mod runtime;
 
+#[doc(hidden)] // for the program `fetch-runtime`, which lies beside this library
+#[path = "../build/provision.rs"]
+pub mod provision;
+
 pub mod measure;
 
 pub use detector::{Detail, FaceSetup, face_detector, person_detector};
