@@ -159,7 +159,11 @@ fn fetch(pin: &Pin<'_>, workshop: &Path, library: &Path) -> Result<(), Provision
     let bytes = unpack(pin.member)?;
     expect_hash(pin.member, &bytes, pin.library_sha256)?;
     for notice in ["LICENSE", "ThirdPartyNotices.txt"] {
-        put(&library.with_file_name(format!("onnxruntime-{notice}")), &unpack(&format!("onnxruntime/{notice}"))?, workshop)?;
+        put(
+            &library.with_file_name(format!("onnxruntime-{notice}")),
+            &unpack(&format!("onnxruntime/{notice}"))?,
+            workshop,
+        )?;
     }
     put(library, &bytes, workshop)
 }
@@ -193,7 +197,8 @@ fn download(pin: &Pin<'_>, workshop: &Path) -> Result<PathBuf, ProvisionError> {
             Ok(output) if output.status.success() && wheel.is_file() => return Ok(wheel),
             Ok(output) => {
                 let said = String::from_utf8_lossy(&output.stderr);
-                tried.push(format!("{interpreter} -m pip: {}", said.trim().lines().last().unwrap_or("failed silently")));
+                tried
+                    .push(format!("{interpreter} -m pip: {}", said.trim().lines().last().unwrap_or("failed silently")));
             }
             Err(error) => tried.push(format!("{interpreter}: {error}")),
         }

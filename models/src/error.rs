@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use frostglass_vault::Size;
+
 use crate::runtime::RuntimeError;
 
 /// Why a picture could not be inspected. It then counts as not inspected at all.
@@ -117,6 +119,19 @@ pub enum ModelError {
         /// `faces` or `persons`.
         wanted: &'static str,
     },
+    /// The list of networks that is compiled in can not be read.
+    #[error("models.toml {0}")]
+    Catalogue(String),
+    /// A network was asked to look at an input of a size that it does not take.
+    #[error("{network} takes no input of {input}: {}", expected_input(fixed))]
+    Input {
+        /// Which network.
+        network: &'static str,
+        /// The size that was asked for.
+        input: Size,
+        /// The only size it takes, if there is one.
+        fixed: Option<Size>,
+    },
     /// No network was named.
     #[error("no face network was named")]
     NoNetwork,
@@ -136,4 +151,8 @@ pub enum ModelError {
     /// The network failed while it was tested or measured.
     #[error(transparent)]
     Detect(#[from] DetectError),
+}
+
+fn expected_input(fixed: &Option<Size>) -> String {
+    fixed.map_or_else(|| "expected multiples of 32".to_owned(), |size| format!("expected {size}"))
 }

@@ -6,10 +6,15 @@
 //! This crate knows no camera, no sink and no network connection. It opens two kinds of file: the pinned ONNX
 //! Runtime library and a network that the owner named. What a box means for the picture is the vault's business.
 
+mod decode;
 mod detector;
 mod error;
+mod look;
+mod merge;
 mod network;
 mod runtime;
+mod selftest;
+mod shrink;
 
 #[doc(hidden)] // for the program `fetch-runtime`, which lies beside this library
 #[path = "../build/provision.rs"]

@@ -42,5 +42,6 @@ fn fetch(target: &str) -> Result<(), String> {
 fn root_of_clone() -> Result<PathBuf, String> {
     let here = std::env::current_dir().map_err(|error| format!("the current folder: {error}"))?;
     let root = here.ancestors().find(|folder| folder.join(LOCK).is_file());
-    root.map(PathBuf::from).ok_or_else(|| format!("no {LOCK} in {} or above it: run it inside the clone", here.display()))
+    root.map(PathBuf::from)
+        .ok_or_else(|| format!("no {LOCK} in {} or above it: run it inside the clone", here.display()))
 }

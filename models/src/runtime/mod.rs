@@ -143,7 +143,8 @@ impl Library {
         let pin = Pin::find(PINS, &target);
         let pinned = pin.is_some_and(|pin| pin.library_sha256 == sha256);
         if !pinned && !places.is_named_by_user() {
-            let pinned = pin.map_or_else(|| format!("none: {target} is not pinned"), |pin| pin.library_sha256.to_owned());
+            let pinned =
+                pin.map_or_else(|| format!("none: {target} is not pinned"), |pin| pin.library_sha256.to_owned());
             return Err(RuntimeError::Altered { path: path.clone(), found: sha256, pinned });
         }
         Ok(Self { path: path.clone(), sha256, pinned })

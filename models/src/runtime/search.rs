@@ -99,7 +99,13 @@ mod tests {
         let order: Vec<_> = places.in_order().into_iter().map(|(why, _)| why).collect();
         assert_eq!(
             order,
-            ["beside the program", "installed with the program", "FROSTGLASS_RUNTIME_DIR", "fetched by the build", "system"]
+            [
+                "beside the program",
+                "installed with the program",
+                "FROSTGLASS_RUNTIME_DIR",
+                "fetched by the build",
+                "system"
+            ]
         );
         assert!(places.in_order()[3].1.starts_with(root.path().join(FOLDER)));
     }
