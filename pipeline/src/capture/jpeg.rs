@@ -20,7 +20,12 @@ pub(super) enum Walk {
         size: Option<Size>,
     },
     /// No JPEG, or one that contradicts itself.
-    Broken(&'static str),
+    Broken {
+        /// What is wrong.
+        reason: &'static str,
+        /// So many bytes make sense.
+        at: usize,
+    },
 }
 
 /// What the markers say.
@@ -41,7 +46,7 @@ pub(super) struct Skeleton {
 /// Walks from marker to marker to the end of the first picture.
 pub(super) fn walk(bytes: &[u8]) -> Walk {
     if !bytes.starts_with(b"\xff\xd8") {
-        return Walk::Broken("it does not start with a start-of-image marker");
+        return Walk::Broken { reason: "it does not start with a start-of-image marker", at: 0 };
     }
     let mut found = Skeleton { length: 0, size: None, scan: 0, has_huffman: false, announces_others: false };
     let mut at = 2;
@@ -49,9 +54,9 @@ pub(super) fn walk(bytes: &[u8]) -> Walk {
         let Some(marker) = next_marker(bytes, &mut at) else { return Walk::Cut { size: found.size } };
         let start = at - 2;
         match marker {
-            0xd9 if found.scan == 0 => return Walk::Broken("it has no scan"),
+            0xd9 if found.scan == 0 => return Walk::Broken { reason: "it has no scan", at },
             0xd9 => return Walk::Whole(Skeleton { length: at, ..found }),
-            0xd8 => return Walk::Broken("a second picture starts inside the first"),
+            0xd8 => return Walk::Broken { reason: "it ends where the next one starts", at: start },
             0x01 | 0xd0..=0xd7 => continue,
             _ => {}
         }
@@ -59,7 +64,7 @@ pub(super) fn walk(bytes: &[u8]) -> Walk {
             return Walk::Cut { size: found.size };
         };
         if length < 2 {
-            return Walk::Broken("a segment is shorter than its own length field");
+            return Walk::Broken { reason: "a segment is shorter than its own length field", at };
         }
         let Some(body) = bytes.get(at + 2..at + length) else { return Walk::Cut { size: found.size } };
         match marker {
@@ -71,7 +76,7 @@ pub(super) fn walk(bytes: &[u8]) -> Walk {
                     let [height, width] = [[*h1, *h0], [*w1, *w0]].map(|side| u32::from(u16::from_be_bytes(side)));
                     found.size = Some(Size::new(width, height));
                 }
-                _ => return Walk::Broken("its frame header is too short"),
+                _ => return Walk::Broken { reason: "its frame header is too short", at },
             },
             _ => {}
         }

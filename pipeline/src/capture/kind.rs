@@ -126,7 +126,7 @@ fn is_clip_of_jpegs(bytes: &[u8]) -> bool {
     match jpeg::walk(rest) {
         Walk::Whole(second) => second.size == first.size,
         Walk::Cut { size, .. } => size.is_none() || size == first.size,
-        Walk::Broken(_) => false,
+        Walk::Broken { .. } => false,
     }
 }
 

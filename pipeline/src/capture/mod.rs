@@ -4,8 +4,8 @@
 //! frame. No metadata of a file or camera comes along: what a frame carries is in [`Format`] and
 //! [`Stamp`](frostglass_vault::Stamp). A frame that could not be read whole is an error, never a partly grey picture.
 //!
-//! [`open()`] looks at a file's first bytes ([`kind`]) and picks the reader: [`still`], [`y4m`], [`mjpeg`], [`mp4`],
-//! and for everything else the user's own [`ffmpeg`]. [`folder`] plays pictures as a clip, [`rotate`] turns frames.
+//! [`open()`] looks at a file's first bytes ([`kind`]) and picks the reader: [`still`], [`y4m`], [`mjpeg`], MP4, and for
+//! everything else the user's own [`ffmpeg`]. [`folder`] plays pictures as a clip, [`rotate`] turns frames.
 
 use std::io;
 use std::time::Duration;
@@ -13,13 +13,25 @@ use std::time::Duration;
 use frostglass_vault::{Blank, Format, Size};
 
 mod error;
+pub mod ffmpeg;
+pub mod folder;
+#[cfg(feature = "h264")]
+mod h264;
 mod jpeg;
 pub mod kind;
+pub mod mjpeg;
+#[cfg(feature = "h264")]
+mod mp4;
+mod open;
+pub mod rotate;
 pub mod still;
 pub mod y4m;
 
 pub use error::CaptureError;
 pub use kind::{Kind, kind_of};
+pub use mjpeg::{FrameFault, JpegFrameDecoder};
+pub use open::{Container, MovingSource, OpenOptions, Opened, open, open_stdin};
+pub use rotate::{Rotated, Turn};
 pub use still::{StillContainer, StillSource, open_still};
 
 /// A camera, a clip, a folder of pictures, a still. A trait because there are several, and replays in tests.
@@ -137,8 +149,11 @@ mod testing {
         (folder, path)
     }
 
+    /// Planes of a frame, and its time in milliseconds.
+    pub(super) type Drained = ([Vec<u8>; 3], u128);
+
     /// Everything a source gives: planes and time in milliseconds of each frame, and the fault at the end.
-    pub(super) fn drain(source: &mut dyn Source) -> (Vec<([Vec<u8>; 3], u128)>, Vec<CaptureError>) {
+    pub(super) fn drain(source: &mut dyn Source) -> (Vec<Drained>, Vec<CaptureError>) {
         let pool = Pool::new(source.format(), 1);
         let (mut frames, mut faults) = (Vec::new(), Vec::new());
         for _ in 0..10_000 {

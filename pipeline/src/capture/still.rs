@@ -107,6 +107,11 @@ impl StillSource {
         self.container
     }
 
+    /// Red, green and blue of each pixel; `None` when the frame was read.
+    pub(super) fn into_pixels(self) -> Option<Vec<u8>> {
+        self.pixels.map(RgbImage::into_raw)
+    }
+
     /// What the user should know: what was converted, what was dropped.
     #[must_use]
     pub fn notes(&self) -> &[String] {
@@ -152,7 +157,7 @@ fn decode_jpeg(path: &str, bytes: &[u8]) -> Result<Decoded, CaptureError> {
     let skeleton = match jpeg::walk(bytes) {
         Walk::Whole(skeleton) => skeleton,
         Walk::Cut { .. } => return Err(broken("the file ends before the picture does".to_owned())),
-        Walk::Broken(reason) => return Err(broken(reason.to_owned())),
+        Walk::Broken { reason, .. } => return Err(broken(reason.to_owned())),
     };
     if let Some(size) = skeleton.size {
         check_size(path, size)?;
