@@ -17,6 +17,8 @@ use super::{CaptureError, Rate, Source, io_error};
 
 /// So much of what it says is kept: the end.
 const WORDS: usize = 2000;
+/// Interlaced video becomes progressive; what is progressive already passes through.
+const PROGRESSIVE: &str = "bwdif=mode=send_frame:deint=interlaced,setfield=prog";
 /// So many hundredths of a second it has to end by itself after a fault.
 const PATIENCE: u32 = 100;
 
@@ -44,7 +46,8 @@ fn start(program: &OsStr, path: &Path, what: &str) -> Result<FfmpegSource, Captu
     let mut child = Command::new(program)
         .args(["-nostdin", "-hide_banner", "-v", "error", "-protocol_whitelist", "file", "-i"])
         .arg(address)
-        .args(["-map", "0:v:0", "-an", "-sn", "-dn", "-f", "yuv4mpegpipe", "-pix_fmt", "yuv420p", "pipe:1"])
+        .args(["-map", "0:v:0", "-an", "-sn", "-dn", "-vf", PROGRESSIVE])
+        .args(["-f", "yuv4mpegpipe", "-pix_fmt", "yuv420p", "pipe:1"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

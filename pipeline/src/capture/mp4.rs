@@ -235,3 +235,71 @@ impl Source for Mp4Source {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::OpenOptions;
+    use std::os::unix::fs::FileExt;
+
+    use frostglass_vault::Pool;
+
+    use super::*;
+
+    /// Opens and reads a few frames; says how many came. ffmpeg is not asked.
+    fn try_frames(path: &Path, most: usize) -> Option<usize> {
+        let mut clip = open_mp4(path).ok()?.source;
+        let pool = Pool::new(clip.format(), 1);
+        let mut came = 0;
+        for _ in 0..most {
+            match clip.read(&mut pool.blank()?) {
+                Ok(Some(_)) => came += 1,
+                Ok(None) | Err(_) => break,
+            }
+        }
+        Some(came)
+    }
+
+    /// Reads all packets and decodes none; says how many came.
+    fn try_packets(path: &Path) -> Option<usize> {
+        let mut demuxer = Demuxer::open(path).ok()?;
+        let mut packet = Vec::new();
+        let came = std::iter::from_fn(|| demuxer.next_packet(&mut packet).ok().flatten()).take(1000).count();
+        assert!(came < 1000, "the packets do not end");
+        Some(came)
+    }
+
+    #[test]
+    fn a_lie_in_any_byte_of_the_index_neither_panics_nor_runs_on() {
+        let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/media/solvay_pan.mp4");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lies.mp4");
+        std::fs::copy(bundled, &path).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        let index = bytes.windows(4).rposition(|four| four == b"moov").unwrap() - 4;
+        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        let (mut opened, mut refused) = (0, 0);
+        for at in (0..32).chain(index..bytes.len()) {
+            let lie = [0x00, 0x7f, 0xff, bytes[at] ^ 0x01][at % 4];
+            file.write_all_at(&[lie], at as u64).unwrap();
+            match if at % 24 == 0 { try_frames(&path, 3) } else { try_packets(&path) } {
+                Some(_) => opened += 1,
+                None => refused += 1,
+            }
+            file.write_all_at(&bytes[at..=at], at as u64).unwrap();
+        }
+        assert!(opened > 100 && refused > 100, "{opened} opened, {refused} refused");
+        assert_eq!(try_frames(&path, 3), Some(3));
+    }
+
+    #[test]
+    fn nothing_but_headers_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("empty.mp4");
+        for bytes in
+            [b"\0\0\0\x10ftypisom\0\0\0\0".as_slice(), b"\0\0\0\x08moov", b"\0\0\0\0moov", b"\xff\xff\xff\xffmdat"]
+        {
+            std::fs::write(&path, bytes).unwrap();
+            assert!(matches!(open_mp4(&path), Err(Refusal::Fault(_))), "{bytes:?}");
+        }
+    }
+}
