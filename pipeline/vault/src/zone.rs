@@ -25,6 +25,12 @@ impl Outline {
     pub fn new(corners: &[[f32; 2]]) -> Result<Self, OutlineError> {
         Ok(Self(corners.to_vec()))
     }
+
+    /// The corners, in order, in the unit square.
+    #[must_use]
+    pub fn corners(&self) -> &[[f32; 2]] {
+        &self.0
+    }
 }
 
 /// A part of the picture that is always hidden.
