@@ -13,7 +13,7 @@
 /// Seconds that something must stay before it belongs to the scene.
 const ABSORBED_AFTER: f32 = 90.0;
 /// Seconds of the first learning: a whole swing of a branch.
-const FIRST_LEARNING: f32 = 2.0;
+const FIRST_LEARNING: f32 = 3.0;
 /// Seconds of learning again after a change of light; what varies how much is still known.
 const NEXT_LEARNING: f32 = 0.5;
 /// Frames that any learning takes at least.
@@ -70,7 +70,9 @@ pub(super) struct Background {
     learning: Option<Learning>,
     /// Share of the picture that differed in the frame before.
     share: f32,
-    /// Seconds for which everything differed and nothing moved.
+    /// Most of the picture has changed from one frame to the next, and it has not been as it was since.
+    swept: bool,
+    /// Seconds for which much differed and nothing moved.
     rest: f32,
 }
 
@@ -99,6 +101,7 @@ impl Background {
             last: zeroes(),
             learning: Some(Learning { frames: 0, seconds: 0.0, first: true }),
             share: 0.0,
+            swept: false,
             rest: 0.0,
         }
     }
@@ -131,17 +134,17 @@ impl Background {
         let noise = self.noise(means, gain, offset);
         let before = self.share;
         self.share = self.compare(means, gain, offset, noise, seconds);
-        let verdict = if self.share > 0.5 {
-            let light = before < 0.15 || correlation(means, &self.mean, self.columns, |_| true).0 > 0.6;
-            self.rest = if self.rests(means) { self.rest + seconds } else { 0.0 };
-            if light || self.rest > 1.0 {
-                self.learn(false);
-                Verdict::Learning
-            } else {
-                Verdict::Everything
-            }
+        let (changed, resting) = self.since_last(means, noise);
+        self.swept = (self.swept && self.share > 0.1) || changed > 0.3 || self.share > 0.5;
+        self.rest = if self.swept && resting { self.rest + seconds } else { 0.0 };
+        let light = self.share.max(changed) > 0.5
+            && (before < 0.15 || correlation(means, &self.mean, self.columns, |_| true).0 > 0.6);
+        let verdict = if light || self.rest > 1.0 {
+            self.learn(false);
+            Verdict::Learning
+        } else if self.share > 0.5 {
+            Verdict::Everything
         } else {
-            self.rest = 0.0;
             self.update(means, gain, offset, seconds);
             self.drop_lone_cells();
             Verdict::Known
@@ -157,8 +160,10 @@ impl Background {
             (left..right).contains(&x) && (top..bottom).contains(&y) && self.excess[cell] > 0.0
         };
         let (agreement, energy) = correlation(means, &self.mean, self.columns, inside);
-        let variance: f32 = self.variance.iter().sum::<f32>() / self.variance.len().max(1) as f32;
-        agreement > 0.9 && energy > 4.0 + 4.0 * variance
+        let count = self.excess.iter().filter(|excess| **excess > 0.0).count();
+        // What is large has edges of its own, which a body before it would hide.
+        let needed = if count * 10 > self.excess.len() { 0.6 } else { 0.9 };
+        agreement > needed && energy > 4.0
     }
 
     /// Takes what differs in this box of cells into the background.
@@ -187,6 +192,7 @@ impl Background {
     fn learn(&mut self, first: bool) {
         self.learning = Some(Learning { frames: 0, seconds: 0.0, first });
         self.share = 0.0;
+        self.swept = false;
         self.rest = 0.0;
     }
 
@@ -223,9 +229,34 @@ impl Background {
         for variance in &mut self.variance {
             *variance = variance.clamp(calm, *VARIANCE.end());
         }
+        if learning.first {
+            self.spread_variance();
+        }
         self.flicker.fill(0.0);
         self.age.fill(0.0);
         self.excess.fill(0.0);
+    }
+
+    /// Lets cells beside restless ones expect half of their unrest: a branch will swing wider than it just did.
+    fn spread_variance(&mut self) {
+        const REACH: usize = 3;
+        let (columns, rows) = (self.columns, self.variance.len() / self.columns);
+        let most = |cells: &mut dyn Iterator<Item = f32>| cells.fold(0.0, f32::max);
+        self.sample.clear();
+        for y in 0..rows {
+            for x in 0..columns {
+                let across = x.saturating_sub(REACH)..(x + REACH + 1).min(columns);
+                self.sample.push(most(&mut across.map(|x| self.variance[y * columns + x])));
+            }
+        }
+        for y in 0..rows {
+            for x in 0..columns {
+                let down = y.saturating_sub(REACH)..(y + REACH + 1).min(rows);
+                let near = most(&mut down.map(|y| self.sample[y * columns + x]));
+                let variance = &mut self.variance[y * columns + x];
+                *variance = variance.max(0.5 * near);
+            }
+        }
     }
 
     /// The gain or the offset, whichever explains more, that the light of the whole picture has had.
@@ -323,13 +354,20 @@ impl Background {
         }
     }
 
-    /// Whether the frame is the one before, but for noise.
-    fn rests(&mut self, means: &[f32]) -> bool {
-        let stride = self.stride();
-        let cells = means.iter().zip(&self.last).zip(&self.variance).step_by(stride);
-        self.sample.clear();
-        self.sample.extend(cells.map(|((value, last), variance)| (value - last).powi(2) / variance));
-        median(&mut self.sample) < 8.0 * MEDIAN_OF_SQUARE
+    /// The share of cells that are not as they were in the frame before, and whether what differs hardly moves.
+    fn since_last(&self, means: &[f32], noise: f32) -> (f32, bool) {
+        let deviations = self.threshold.deviations.powi(2) * noise;
+        let floor = self.threshold.floor.powi(2);
+        let (mut changed, mut differing, mut moving) = (0usize, 0usize, 0usize);
+        let cells = means.iter().zip(&self.last).zip(&self.variance).zip(&self.excess);
+        for (((value, last), variance), excess) in cells {
+            let changes = (value - last).powi(2) > deviations * variance + floor;
+            let differs = *excess > 0.0;
+            changed += usize::from(changes);
+            differing += usize::from(differs);
+            moving += usize::from(changes & differs);
+        }
+        (changed as f32 / self.seeing.max(1) as f32, moving * 50 <= differing)
     }
 
     /// Every which cell is enough for a median: not a divisor of usual numbers of columns.
@@ -345,7 +383,7 @@ fn median(sample: &mut [f32]) -> f32 {
 }
 
 /// How alike the steps between neighbouring cells are in two pictures (`-1..=1`, 0 when one is flat), and the mean
-/// square of such a step in the second.
+/// square of such a step in the one that has the clearer ones.
 fn correlation(one: &[f32], other: &[f32], columns: usize, counts: impl Fn(usize) -> bool) -> (f32, f32) {
     let (mut both, mut first, mut second, mut steps) = (0.0f32, 0.0f32, 0.0f32, 0usize);
     for cell in (0..one.len()).filter(|&cell| counts(cell)) {
@@ -360,5 +398,5 @@ fn correlation(one: &[f32], other: &[f32], columns: usize, counts: impl Fn(usize
         }
     }
     let scale = (first * second).sqrt();
-    (if scale > 0.0 { both / scale } else { 0.0 }, second / steps.max(1) as f32)
+    (if scale > 0.0 { both / scale } else { 0.0 }, first.max(second) / steps.max(1) as f32)
 }
