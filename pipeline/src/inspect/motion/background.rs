@@ -13,7 +13,7 @@
 /// Seconds that something must stay before it belongs to the scene.
 const ABSORBED_AFTER: f32 = 90.0;
 /// Seconds of the first learning: a whole swing of a branch.
-const FIRST_LEARNING: f32 = 3.0;
+const FIRST_LEARNING: f32 = 2.0;
 /// Seconds of learning again after a change of light; what varies how much is still known.
 const NEXT_LEARNING: f32 = 0.5;
 /// Frames that any learning takes at least.
@@ -22,6 +22,7 @@ const LEARNING_FRAMES: u32 = 8;
 const MEAN_OVER: f32 = 8.0;
 const VARIANCE_OVER: f32 = 10.0;
 const FLICKER_OVER: f32 = 20.0;
+const DIMMING_OVER: f32 = 2.0;
 const FLICKER_LEARNT_OVER: f32 = 2.0;
 /// Entries within [`FLICKER_OVER`] after which a cell counts as flickering: a passer-by makes one or two.
 const FLICKERS: f32 = 2.5;
@@ -72,6 +73,8 @@ pub(super) struct Background {
     share: f32,
     /// Most of the picture has changed from one frame to the next, and it has not been as it was since.
     swept: bool,
+    /// How much brighter or darker all became lately, as a logarithm.
+    dimming: f32,
     /// Seconds for which much differed and nothing moved.
     rest: f32,
 }
@@ -102,6 +105,7 @@ impl Background {
             learning: Some(Learning { frames: 0, seconds: 0.0, first: true }),
             share: 0.0,
             swept: false,
+            dimming: 0.0,
             rest: 0.0,
         }
     }
@@ -137,9 +141,12 @@ impl Background {
         let (changed, resting) = self.since_last(means, noise);
         self.swept = (self.swept && self.share > 0.1) || changed > 0.3 || self.share > 0.5;
         self.rest = if self.swept && resting { self.rest + seconds } else { 0.0 };
-        let light = self.share.max(changed) > 0.5
+        self.dimming = self.dimming * (1.0 - seconds / DIMMING_OVER).max(0.0) + gain.ln() + offset / 128.0;
+        // A lamp that comes on slowly is followed by the gain, but it lights no two walls alike.
+        let lamp = self.dimming.abs() > 0.3 && self.share > 0.01;
+        let sudden = self.share.max(changed) > 0.5
             && (before < 0.15 || correlation(means, &self.mean, self.columns, |_| true).0 > 0.6);
-        let verdict = if light || self.rest > 1.0 {
+        let verdict = if lamp || sudden || self.rest > 1.0 {
             self.learn(false);
             Verdict::Learning
         } else if self.share > 0.5 {
@@ -193,6 +200,7 @@ impl Background {
         self.learning = Some(Learning { frames: 0, seconds: 0.0, first });
         self.share = 0.0;
         self.swept = false;
+        self.dimming = 0.0;
         self.rest = 0.0;
     }
 
@@ -356,8 +364,8 @@ impl Background {
 
     /// The share of cells that are not as they were in the frame before, and whether what differs hardly moves.
     fn since_last(&self, means: &[f32], noise: f32) -> (f32, bool) {
-        let deviations = self.threshold.deviations.powi(2) * noise;
-        let floor = self.threshold.floor.powi(2);
+        // The same at each sensitivity; the difference of two frames has the noise of both.
+        let (deviations, floor) = (2.0 * 16.0 * noise, 36.0);
         let (mut changed, mut differing, mut moving) = (0usize, 0usize, 0usize);
         let cells = means.iter().zip(&self.last).zip(&self.variance).zip(&self.excess);
         for (((value, last), variance), excess) in cells {
