@@ -10,9 +10,14 @@ use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use image::{DynamicImage, ImageDecoder, ImageReader};
+use image::error::DecodingError;
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
+use zune_core::bytestream::ZCursor;
+use zune_core::colorspace::ColorSpace;
+use zune_core::options::DecoderOptions;
 
 use crate::filter::Plane;
+use crate::jpeg::{self, Rgb};
 
 /// Why a picture can not be measured.
 #[derive(Debug, thiserror::Error)]
@@ -61,11 +66,31 @@ pub fn read_grey(file: &Path) -> Result<Plane, PictureError> {
 }
 
 fn decode(bytes: &[u8]) -> Result<DynamicImage, image::ImageError> {
-    let mut decoder = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?.into_decoder()?;
+    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
+    let is_jpeg = reader.format() == Some(ImageFormat::Jpeg);
+    let mut decoder = reader.into_decoder()?;
     let orientation = decoder.orientation()?;
-    let mut picture = DynamicImage::from_decoder(decoder)?;
+    let mut picture = if is_jpeg {
+        jpeg::decode(bytes).and_then(rgb_image).map_or_else(|| decode_other_jpeg(bytes), Ok)?
+    } else {
+        DynamicImage::from_decoder(decoder)?
+    };
     picture.apply_orientation(orientation);
     Ok(picture)
+}
+
+/// JPEGs that are not baseline. `image` itself would take a file that was cut short for a whole one.
+fn decode_other_jpeg(bytes: &[u8]) -> Result<DynamicImage, image::ImageError> {
+    let fault = |what: String| image::ImageError::Decoding(DecodingError::new(ImageFormat::Jpeg.into(), what));
+    let options = DecoderOptions::default().set_strict_mode(true).jpeg_set_out_colorspace(ColorSpace::RGB);
+    let mut decoder = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    let bytes = decoder.decode().map_err(|error| fault(error.to_string()))?;
+    let (width, height) = decoder.dimensions().unwrap_or_default();
+    rgb_image(Rgb { width, height, bytes }).ok_or_else(|| fault("too few pixels".into()))
+}
+
+fn rgb_image(Rgb { width, height, bytes }: Rgb) -> Option<DynamicImage> {
+    RgbImage::from_raw(u32::try_from(width).ok()?, u32::try_from(height).ok()?, bytes).map(DynamicImage::from)
 }
 
 /// `cvtColor(…, COLOR_BGR2GRAY)` on 8 bits: 0.299, 0.587 and 0.114 in 1/32768.

@@ -32,7 +32,8 @@ pub fn resize_area(plane: &Plane, width: usize, height: usize) -> Plane {
 /// For each of `to` pixels the `from` pixels it covers, by the share of it that each makes up.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positions lie in 0..=from")]
 fn areas(from: usize, to: usize) -> Vec<Vec<Tap>> {
-    let scale = from as f64 / to as f64;
+    // Not `from / to`: the last bit decides where a whole number falls.
+    let scale = 1.0 / (to as f64 / from as f64);
     let cell = |index: usize| {
         let (left, right) = (index as f64 * scale, index as f64 * scale + scale);
         let width = scale.min(from as f64 - left);
@@ -54,7 +55,8 @@ fn areas(from: usize, to: usize) -> Vec<Vec<Tap>> {
 /// For each of `to` pixels the two `from` pixels between which it lies.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positions lie in 0..=from")]
 fn steps(from: usize, to: usize) -> Vec<Vec<Tap>> {
-    let (scale, inverse) = (from as f64 / to as f64, to as f64 / from as f64);
+    let inverse = to as f64 / from as f64;
+    let scale = 1.0 / inverse;
     let pair = |index: usize| {
         let source = (index as f64 * scale).floor() as usize;
         let beyond = ((index + 1) as f64 - (source + 1) as f64 * inverse) as f32;
