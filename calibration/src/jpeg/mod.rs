@@ -38,6 +38,9 @@ pub fn decode(bytes: &[u8]) -> Option<Rgb> {
     Some(Rgb { width, height, bytes })
 }
 
+/// A header may promise more than a memory holds.
+const MOST_PIXELS: usize = 1 << 27;
+
 /// Samples of a component, on whole blocks.
 #[derive(Debug)]
 struct Samples {
@@ -118,7 +121,8 @@ impl Header {
         self.height = usize::from(u16::from_be_bytes([h1, h0]));
         self.width = usize::from(u16::from_be_bytes([w1, w0]));
         let known = matches!(count, 1 | 3) && components.len() == 3 * usize::from(count);
-        if !known || self.width == 0 || self.height == 0 || !self.components.is_empty() {
+        let too_large = self.width * self.height > MOST_PIXELS;
+        if !known || too_large || self.width == 0 || self.height == 0 || !self.components.is_empty() {
             return None;
         }
         self.components = components

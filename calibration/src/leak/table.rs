@@ -12,7 +12,7 @@ impl fmt::Display for Report {
         let Self { images, orig_missing, suppressed_frames, undecidable, target, .. } = self;
         writeln!(
             f,
-            "{images} pictures, {suppressed_frames} of them without a redacted one; originals missing: {orig_missing}; \
+            "pictures: {images}; without a redacted one: {suppressed_frames}; originals missing: {orig_missing}; \
              {target} that can not be decided: {undecidable}"
         )?;
         writeln!(
