@@ -1,4 +1,5 @@
 //! The program as a user meets it: what it prints, where, and how it ends.
+#![allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails")]
 
 mod common;
 

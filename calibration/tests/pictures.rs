@@ -1,4 +1,5 @@
 //! Pictures are read as OpenCV reads them.
+#![allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails")]
 
 mod common;
 
