@@ -70,7 +70,6 @@ impl<'a> Bits<'a> {
         (self.filled >= self.padded).then_some(bits as i32)
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "masked to 16 bits")]
     fn symbol(&mut self, table: &Huffman) -> Option<u8> {
         self.fill();
         let next = (self.buffer >> (self.filled - 16)) & 0xFFFF;

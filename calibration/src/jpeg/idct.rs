@@ -12,7 +12,7 @@ const CONST_BITS: u32 = 13;
 const PASS_BITS: u32 = 2;
 
 /// Writes a block of 8×8 samples into a plane.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=255")]
+#[expect(clippy::cast_sign_loss, reason = "clamped to 0..=255")]
 pub(super) fn write_block(coefficients: &[i32; 64], plane: &mut [u8], stride: usize) {
     let mut columns_done = [0; 64];
     for x in 0..8 {

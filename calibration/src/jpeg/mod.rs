@@ -100,7 +100,7 @@ impl Header {
                 0xC4 => header.read_huffman(segment)?,
                 0xDB => header.read_quantisers(segment)?,
                 0xDD => {
-                    header.restart_interval = usize::from(u16::from_be_bytes([*segment.first()?, *segment.get(1)?]))
+                    header.restart_interval = usize::from(u16::from_be_bytes([*segment.first()?, *segment.get(1)?]));
                 }
                 0xDA => {
                     header.read_scan(segment)?;

@@ -26,7 +26,7 @@ pub(super) fn to_rgb(
 }
 
 /// BT.601, full range.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=255")]
+#[expect(clippy::cast_sign_loss, reason = "clamped to 0..=255")]
 fn rgb(y: u8, cb: u8, cr: u8) -> [u8; 3] {
     const HALF: i32 = 1 << 15;
     let (y, cb, cr) = (i32::from(y), i32::from(cb) - 128, i32::from(cr) - 128);
