@@ -64,7 +64,7 @@ pub enum What {
     Person,
 }
 
-/// Counters since the start, and the latency of the last second.
+/// Counters and latency since the start.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Health {
     /// Wall time, RFC 3339 in UTC with milliseconds.
@@ -77,7 +77,7 @@ pub struct Health {
     pub masked: u64,
     /// Frames that left, masked or not.
     pub out: u64,
-    /// From capture to the hatch, over the last second.
+    /// From capture to the hatch, since the start.
     pub latency_ms: Latency,
 }
 

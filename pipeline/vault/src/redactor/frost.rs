@@ -52,7 +52,14 @@ struct Level {
 
 impl Frost {
     pub(super) fn new() -> Self {
-        Self { grain: grain(), levels: Vec::new(), top: 0, finer: Grid::default(), above: Vec::new(), columns: Vec::new() }
+        Self {
+            grain: grain(),
+            levels: Vec::new(),
+            top: 0,
+            finer: Grid::default(),
+            above: Vec::new(),
+            columns: Vec::new(),
+        }
     }
 
     /// Fills what is covered inside a group of masks of one plane. `smallest` is the shorter side of the smallest
@@ -200,6 +207,7 @@ fn rounded(glass: i32) -> u8 {
 }
 
 /// A feather: `covered` of 255 is glass.
+#[expect(clippy::cast_sign_loss, reason = "between two bytes")]
 fn blended(sample: u8, glass: i32, covered: u8) -> u8 {
     let sample = i32::from(sample) << 8;
     ((sample + (glass - sample) / 255 * i32::from(covered) + 128) >> 8).clamp(0, 255) as u8
@@ -215,7 +223,12 @@ fn step(smallest: f32) -> u32 {
 }
 
 /// Where a sample lies between the middles of two cells: the left one, and 256ths of the way to the right one.
-#[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss, reason = "cells of a picture")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "cells of a picture"
+)]
 fn place(sample: u32, step: u32, cells: usize) -> (u32, i32) {
     // (sample + 1/2) / step - 1/2, in 256ths.
     let position = ((2 * sample as i64 + 1) * 128 / i64::from(step)) - 128;

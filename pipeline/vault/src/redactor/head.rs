@@ -63,7 +63,8 @@ fn head_of(person: Area, size: Size) -> Area {
     let [width, height] = [person.width() * size.width as f32, person.height() * size.height as f32];
     // A standing person is about 0.4 times as wide as high.
     let upright = height >= 1.6 * width;
-    let (across, down) = if upright { (HEAD_WIDTH, HEAD_HEIGHT) } else { (1.0, (0.5 * width / height.max(1.0)).clamp(0.3, 1.0)) };
+    let (across, down) =
+        if upright { (HEAD_WIDTH, HEAD_HEIGHT) } else { (1.0, (0.5 * width / height.max(1.0)).clamp(0.3, 1.0)) };
     let middle = (person.left() + person.right()) / 2.0;
     let half = across * person.width() / 2.0;
     let bottom = person.top() + down * person.height();

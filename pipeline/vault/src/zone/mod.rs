@@ -46,7 +46,8 @@ impl Zones {
     pub fn covered_share(&self) -> f64 {
         let Some(format) = self.format else { return 0.0 };
         let Size { width, height } = format.chroma.plane_size(1, format.size);
-        let lengths = |spans: &Spans| (0..height).flat_map(|row| spans.row(row).to_vec()).map(|(a, b)| b - a).sum::<u32>();
+        let lengths =
+            |spans: &Spans| (0..height).flat_map(|row| spans.row(row).to_vec()).map(|(a, b)| b - a).sum::<u32>();
         let cells = f64::from(width) * f64::from(height);
         if cells > 0.0 { f64::from(lengths(&self.solid) + lengths(&self.blur)) / cells } else { 0.0 }
     }
@@ -140,9 +141,10 @@ impl Outline {
         let away = |[x, y]: [f32; 2]| [f64::from(x) - x0, f64::from(y) - y0];
         let crossed = |[ax, ay]: [f64; 2], [bx, by]: [f64; 2]| ax * by - ay * bx;
         // The corner farthest from the first one spans the line on which all others would have to lie.
-        let farthest = corners.iter().map(|corner| away(*corner)).max_by(|[ax, ay], [bx, by]| {
-            (ax * ax + ay * ay).total_cmp(&(bx * bx + by * by))
-        });
+        let farthest = corners
+            .iter()
+            .map(|corner| away(*corner))
+            .max_by(|[ax, ay], [bx, by]| (ax * ax + ay * ay).total_cmp(&(bx * bx + by * by)));
         let flat = farthest.is_none_or(|line| corners.iter().all(|corner| crossed(line, away(*corner)).abs() < 1e-9));
         if flat { Err(OutlineError::Flat) } else { Ok(Self(corners.to_vec())) }
     }
