@@ -238,3 +238,6 @@ fn undated(init: &[u8]) -> io::Result<Vec<u8>> {
     // The index at the end counts from here.
     if bytes.len() == init.len() { Ok(bytes) } else { Err(io::Error::other("an MP4 header changed its length")) }
 }
+
+#[cfg(test)]
+mod tests;
