@@ -165,7 +165,7 @@ mod tests {
     use frostglass_vault::{Format, Size};
 
     use super::*;
-    use crate::emit::testing::{frame, names_in};
+    use crate::emit::testing::{SmallDisk, frame, names_in};
 
     fn noise(side: u32, seed: u32) -> ReceivedFrame {
         frame(Format::still(Size::new(side, side)), |plane, x, y| {
@@ -249,6 +249,29 @@ mod tests {
         let error = sink.frame(&noise(1400, 2)).unwrap_err();
         assert!(error.to_string().contains("pictures_max_mib"), "{error}");
         assert_eq!(names_in(folder.path()).len(), 1);
+    }
+
+    #[test]
+    fn on_a_full_disk_the_oldest_make_room() {
+        let Some(disk) = SmallDisk::of(512) else { return };
+        let mut sink = open(disk.0.path(), 1, 0);
+        (0..30).for_each(|seed| sink.frame(&noise(256, seed)).unwrap());
+        let names = names_in(disk.0.path());
+        assert!(names.len() > 1 && names.len() < 30 && names.last().unwrap() == "door-000000000029.jpg", "{names:?}");
+        assert!(names.iter().all(|name| image::open(disk.0.path().join(name)).is_ok()));
+        // Others' files are never what goes.
+        drop(sink);
+        names.iter().for_each(|name| fs::remove_file(disk.0.path().join(name)).unwrap());
+        while fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(disk.0.path().join("film"))
+            .and_then(|mut file| file.write_all(&[1; 4096]))
+            .is_ok()
+        {}
+        let error = open(disk.0.path(), 1, 0).frame(&noise(256, 1)).unwrap_err();
+        assert!(matches!(error, EmitError::Full { .. }), "{error:?}");
+        assert_eq!(names_in(disk.0.path()), ["film"]);
     }
 
     #[test]

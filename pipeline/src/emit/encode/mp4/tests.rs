@@ -11,7 +11,7 @@ use shiguredo_mp4::bitstream::h264::length_prefixed_to_annexb;
 use shiguredo_mp4::demux::{Fmp4FileDemuxer, Input};
 
 use super::*;
-use crate::emit::testing::{Breaks, frame_at, smooth};
+use crate::emit::testing::{Breaks, frame_at, required, smooth};
 use crate::hatch::ReceivedFrame;
 
 const RATE: Option<Rate> = Some(Rate { frames: 10, seconds: 1 });
@@ -225,8 +225,7 @@ fn more_than_the_encoder_takes_is_refused_with_a_way_out() {
 fn ffprobe() -> bool {
     let run = Command::new("ffprobe").arg("-version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     let found = run.is_ok_and(|status| status.success());
-    let required = std::env::var("FROSTGLASS_REQUIRE").is_ok_and(|list| list.split(',').any(|name| name == "ffmpeg"));
-    assert!(found || !required, "ffprobe is required and missing");
+    assert!(found || !required("ffmpeg"), "ffprobe is required and missing");
     if !found {
         let _ = writeln!(io::stderr(), "skipped: ffprobe is not installed");
     }
