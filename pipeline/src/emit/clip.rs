@@ -102,7 +102,7 @@ impl Sink for ClipFile {
         let finished = match writer {
             #[cfg(feature = "h264")]
             Writer::Mp4(writer) => writer.finish(&mut output),
-            Writer::Y4m(writer) => writer.finish(),
+            Writer::Y4m(writer) => writer.finish(&mut output),
         };
         finished.map_err(|error| output.fault("finishing the clip", error))?;
         output.commit()
@@ -118,7 +118,20 @@ mod tests {
     use super::*;
     use crate::emit::testing::{frame_at, names_in, smooth};
 
+    #[cfg(feature = "h264")]
     const CONTAINERS: [ClipContainer; 2] = [ClipContainer::Mp4, ClipContainer::Y4m];
+    #[cfg(not(feature = "h264"))]
+    const CONTAINERS: [ClipContainer; 1] = [ClipContainer::Y4m];
+
+    #[cfg(not(feature = "h264"))]
+    #[test]
+    fn without_h264_an_mp4_is_refused_before_it_begins() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.mp4");
+        let refused = ClipFile::create(&path, ClipContainer::Mp4, None, Overwrite::Refuse, &[]);
+        assert!(matches!(refused, Err(EmitError::Unsupported { .. })), "{refused:?}");
+        assert!(names_in(folder.path()).is_empty());
+    }
 
     fn frames(count: u64) -> impl Iterator<Item = ReceivedFrame> {
         let format = Format::video(Size::new(64, 48), Matrix::Bt601, Range::Limited);

@@ -41,12 +41,12 @@ impl Y4mWriter {
         written
     }
 
-    /// Tells whether all was written; there is no trailer.
+    /// Hands on what is left; there is no trailer.
     ///
     /// # Errors
-    /// When an earlier frame was not written whole.
-    pub fn finish(self) -> io::Result<()> {
-        if self.broken { Err(incomplete()) } else { Ok(()) }
+    /// Those of `out`; or an earlier frame was not written whole.
+    pub fn finish(self, out: &mut impl Write) -> io::Result<()> {
+        if self.broken { Err(incomplete()) } else { out.flush() }
     }
 
     fn header(&mut self, format: Format) -> io::Result<Option<String>> {
@@ -103,7 +103,7 @@ mod tests {
         let (mut writer, mut bytes) = (Y4mWriter::new(rate(30_000, 1001)), Vec::new());
         writer.write(&frame.picture(), &mut bytes).unwrap();
         writer.write(&frame.picture(), &mut bytes).unwrap();
-        writer.finish().unwrap();
+        writer.finish(&mut bytes).unwrap();
         let planes = [0, 1, 2, 10, 11, 12, 20, 21, 22, 100, 101, 110, 111, 200, 201, 210, 211];
         let mut wanted = b"YUV4MPEG2 W3 H3 F30000:1001 Ip A1:1 C420jpeg XCOLORRANGE=FULL\n".to_vec();
         for _ in 0..2 {
@@ -143,7 +143,7 @@ mod tests {
             assert_eq!(writer.write(&frame.picture(), &mut out).unwrap_err().kind(), io::ErrorKind::StorageFull);
             let mut later = Vec::new();
             assert!(writer.write(&frame.picture(), &mut later).is_err());
-            assert!(later.is_empty() && writer.finish().is_err(), "after {left} bytes");
+            assert!(later.is_empty() && writer.finish(&mut later).is_err(), "after {left} bytes");
         }
     }
 }

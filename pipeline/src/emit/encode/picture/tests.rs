@@ -1,4 +1,4 @@
-//! Pictures are decoded again, by another crate than the one that wrote them where there is one.
+//! What was written is decoded again.
 
 use frostglass_vault::{Format, Stamp};
 
