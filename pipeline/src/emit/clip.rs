@@ -16,7 +16,7 @@ use crate::hatch::ReceivedFrame;
 /// What a clip is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ClipContainer {
-    /// H.264 in fragmented MP4. It has even sizes: an odd side is one pixel longer, by repetition.
+    /// H.264 in fragmented MP4. It has even sizes: an odd side is one pixel longer, by repetition, and none is below 16.
     Mp4,
     /// Raw planes; large, and with one constant rate.
     Y4m,
@@ -102,9 +102,109 @@ impl Sink for ClipFile {
         let finished = match writer {
             #[cfg(feature = "h264")]
             Writer::Mp4(writer) => writer.finish(&mut output),
-            Writer::Y4m(writer) => writer.finish(),
+            Writer::Y4m(writer) => writer.finish(&mut output),
         };
         finished.map_err(|error| output.fault("finishing the clip", error))?;
         output.commit()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use frostglass_vault::{Format, Matrix, Range, Size};
+
+    use super::*;
+    use crate::emit::testing::{frame_at, names_in, smooth};
+
+    #[cfg(feature = "h264")]
+    const CONTAINERS: [ClipContainer; 2] = [ClipContainer::Mp4, ClipContainer::Y4m];
+    #[cfg(not(feature = "h264"))]
+    const CONTAINERS: [ClipContainer; 1] = [ClipContainer::Y4m];
+
+    #[cfg(not(feature = "h264"))]
+    #[test]
+    fn without_h264_an_mp4_is_refused_before_it_begins() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.mp4");
+        let refused = ClipFile::create(&path, ClipContainer::Mp4, None, Overwrite::Refuse, &[]);
+        assert!(matches!(refused, Err(EmitError::Unsupported { .. })), "{refused:?}");
+        assert!(names_in(folder.path()).is_empty());
+    }
+
+    fn frames(count: u64) -> impl Iterator<Item = ReceivedFrame> {
+        let format = Format::video(Size::new(64, 48), Matrix::Bt601, Range::Limited);
+        (0..count).map(move |index| frame_at(format, index, Duration::from_millis(100 * index), smooth(index as u32)))
+    }
+
+    fn create(path: &Path, container: ClipContainer) -> Box<ClipFile> {
+        let rate = Some(Rate { frames: 10, seconds: 1 });
+        Box::new(ClipFile::create(path, container, rate, Overwrite::Refuse, &[]).unwrap())
+    }
+
+    #[test]
+    fn a_clip_has_its_name_only_when_it_is_finished() {
+        let folder = tempfile::tempdir().unwrap();
+        for container in CONTAINERS {
+            let path = folder.path().join("clip");
+            let mut clip = create(&path, container);
+            frames(40).for_each(|frame| clip.frame(&frame).unwrap());
+            assert!(!path.exists(), "{container:?}");
+            clip.finish().unwrap();
+            assert_eq!(names_in(folder.path()), ["clip"], "{container:?}");
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+
+    #[test]
+    fn an_interrupted_clip_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        for (container, count) in
+            CONTAINERS.into_iter().flat_map(|container| [0, 1, 20, 40].map(|count| (container, count)))
+        {
+            let mut clip = create(&folder.path().join("clip"), container);
+            frames(count).for_each(|frame| clip.frame(&frame).unwrap());
+            drop(clip);
+            assert!(names_in(folder.path()).is_empty(), "{container:?} after {count}");
+        }
+    }
+
+    #[test]
+    fn a_clip_without_a_frame_is_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        for container in CONTAINERS {
+            let refused = create(&folder.path().join("clip"), container).finish();
+            assert!(matches!(refused, Err(EmitError::Empty { .. })), "{refused:?}");
+        }
+        assert!(names_in(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn a_clip_with_a_fault_is_never_finished() {
+        let folder = tempfile::tempdir().unwrap();
+        let still = frame_at(Format::still(Size::new(64, 48)), 0, Duration::ZERO, smooth(0));
+        for container in CONTAINERS {
+            for before in [0, 3] {
+                let mut clip = create(&folder.path().join("clip"), container);
+                frames(before).for_each(|frame| clip.frame(&frame).unwrap());
+                let error = clip.frame(&still).unwrap_err();
+                assert!(matches!(error, EmitError::Unsupported { .. }), "{error:?}");
+                assert!(clip.finish().is_err(), "{container:?}");
+                assert!(names_in(folder.path()).is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn names_tell_the_container() {
+        let named = [
+            ("a.MP4", Some(ClipContainer::Mp4)),
+            ("a.m4v", Some(ClipContainer::Mp4)),
+            ("a.y4m", Some(ClipContainer::Y4m)),
+        ];
+        for (name, container) in named.into_iter().chain([("a.mkv", None), ("mp4", None)]) {
+            assert_eq!(ClipContainer::from_path(Path::new(name)), container, "{name}");
+        }
     }
 }

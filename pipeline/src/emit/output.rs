@@ -166,7 +166,7 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::emit::testing::names_in;
+    use crate::emit::testing::{SmallDisk, names_in};
 
     fn folder() -> tempfile::TempDir {
         tempfile::tempdir().unwrap()
@@ -275,6 +275,30 @@ mod tests {
         written(&ours, Overwrite::Refuse, &[]).unwrap();
         fs::write(&theirs, b"").unwrap();
         assert_eq!(fs::metadata(ours).unwrap().mode(), fs::metadata(theirs).unwrap().mode());
+    }
+
+    #[test]
+    fn a_full_disk_is_told_and_nothing_stays() {
+        let Some(disk) = SmallDisk::of(256) else { return };
+        let path = disk.0.path().join("a.jpg");
+        fs::write(&path, b"old").unwrap();
+        for overwrite in [Overwrite::Refuse, Overwrite::Force] {
+            let target = if overwrite == Overwrite::Force { path.clone() } else { disk.0.path().join("b.jpg") };
+            let mut output = Output::create(&target, overwrite, &[]).unwrap();
+            let error =
+                output.write_all(&vec![7; 1 << 20]).map_err(|error| output.fault("writing", error)).unwrap_err();
+            assert!(matches!(error, EmitError::Full { .. }), "{error:?}");
+            assert!(error.to_string().contains("disk full"), "{error}");
+            drop(output);
+            assert_eq!(names_in(disk.0.path()), ["a.jpg"]);
+        }
+        // What the buffer held back is written by the commit, which must say so too.
+        fs::write(disk.0.path().join("filler"), vec![0; 250_000]).unwrap();
+        let mut output = Output::create(&path, Overwrite::Force, &[]).unwrap();
+        output.write_all(&vec![7; BUFFER - 1]).unwrap();
+        assert!(matches!(output.commit(), Err(EmitError::Full { .. })));
+        assert_eq!(names_in(disk.0.path()), ["a.jpg", "filler"]);
+        assert_eq!(fs::read(&path).unwrap(), b"old");
     }
 
     #[test]

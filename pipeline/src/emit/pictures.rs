@@ -159,3 +159,132 @@ fn number_of(file: &str, name: &str) -> Option<u64> {
     let ours = digits.len() == DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
     ours.then(|| digits.parse().ok()).flatten()
 }
+
+#[cfg(test)]
+mod tests {
+    use frostglass_vault::{Format, Size};
+
+    use super::*;
+    use crate::emit::testing::{SmallDisk, frame, names_in};
+
+    fn noise(side: u32, seed: u32) -> ReceivedFrame {
+        frame(Format::still(Size::new(side, side)), |plane, x, y| {
+            let mixed = (x * 7919 + y * 104_729 + plane as u32 * 31 + seed).wrapping_mul(2_654_435_761);
+            (mixed >> 24) as u8
+        })
+    }
+
+    fn open(folder: &Path, every: u32, most_mib: u64) -> PictureFolder {
+        PictureFolder::open(folder, "door", NonZeroU32::new(every).unwrap(), most_mib).unwrap()
+    }
+
+    #[test]
+    fn one_of_so_many_frames_is_a_whole_picture() {
+        let folder = tempfile::tempdir().unwrap();
+        let inside = folder.path().join("new/out");
+        let mut sink = open(&inside, 3, 0);
+        for seed in 0..7 {
+            sink.frame(&noise(16, seed)).unwrap();
+        }
+        let names = ["door-000000000000.jpg", "door-000000000001.jpg", "door-000000000002.jpg"];
+        assert_eq!(names_in(&inside), names);
+        for name in names {
+            assert_eq!(image::open(inside.join(name)).unwrap().width(), 16);
+        }
+    }
+
+    #[test]
+    fn the_oldest_go_first_and_only_our_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let others =
+            ["door-1.jpg", "door-00000000000x.jpg", "gate-000000000000.jpg", "door-0000000000001.jpg", "notes.txt"];
+        for other in others {
+            fs::write(folder.path().join(other), vec![0; 900_000]).unwrap();
+        }
+        fs::create_dir(folder.path().join("door-000000000000.jpg")).unwrap();
+        let mut sink = open(folder.path(), 1, 1);
+        sink.next = 1;
+        for seed in 0..30 {
+            sink.frame(&noise(256, seed)).unwrap();
+            assert!(sink.bytes() <= MIB);
+        }
+        let ours: Vec<u64> = names_in(folder.path()).iter().filter_map(|file| number_of(file, "door")).collect();
+        assert_eq!(ours[0], 0, "the folder with our name stays");
+        assert!(
+            ours.len() > 3 && ours.len() < 30 && ours[1..].windows(2).all(|pair| pair[0] + 1 == pair[1]),
+            "{ours:?}"
+        );
+        assert_eq!(*ours.last().unwrap(), 30);
+        let on_disk: u64 = ours[1..].iter().map(|&number| fs::metadata(sink.path(number)).unwrap().len()).sum();
+        assert_eq!(on_disk, sink.bytes());
+        assert!(others.iter().all(|other| folder.path().join(other).exists()));
+    }
+
+    #[test]
+    fn a_restart_goes_on_where_the_last_run_stopped() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut first = open(folder.path(), 1, 1);
+        (0..20).for_each(|seed| first.frame(&noise(256, seed)).unwrap());
+        let mut second = open(folder.path(), 1, 1);
+        assert_eq!((second.bytes(), second.next), (first.bytes(), 20));
+        // Somebody tidied up meanwhile.
+        fs::remove_file(second.path(second.kept[0].0)).unwrap();
+        (0..20).for_each(|seed| second.frame(&noise(256, seed)).unwrap());
+        assert!(second.bytes() <= MIB && second.path(39).exists() && !second.path(19).exists());
+    }
+
+    #[test]
+    fn without_a_limit_nothing_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut sink = open(folder.path(), 1, 0);
+        (0..20).for_each(|seed| sink.frame(&noise(256, seed)).unwrap());
+        assert_eq!(names_in(folder.path()).len(), 20);
+    }
+
+    #[test]
+    fn a_picture_larger_than_the_limit_costs_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut sink = open(folder.path(), 1, 1);
+        sink.frame(&noise(64, 1)).unwrap();
+        let error = sink.frame(&noise(1400, 2)).unwrap_err();
+        assert!(error.to_string().contains("pictures_max_mib"), "{error}");
+        assert_eq!(names_in(folder.path()).len(), 1);
+    }
+
+    #[test]
+    fn on_a_full_disk_the_oldest_make_room() {
+        let Some(disk) = SmallDisk::of(512) else { return };
+        let mut sink = open(disk.0.path(), 1, 0);
+        (0..30).for_each(|seed| sink.frame(&noise(256, seed)).unwrap());
+        let names = names_in(disk.0.path());
+        assert!(names.len() > 1 && names.len() < 30 && names.last().unwrap() == "door-000000000029.jpg", "{names:?}");
+        assert!(names.iter().all(|name| image::open(disk.0.path().join(name)).is_ok()));
+        // Others' files are never what goes.
+        drop(sink);
+        names.iter().for_each(|name| fs::remove_file(disk.0.path().join(name)).unwrap());
+        while fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(disk.0.path().join("film"))
+            .and_then(|mut file| file.write_all(&[1; 4096]))
+            .is_ok()
+        {}
+        let error = open(disk.0.path(), 1, 0).frame(&noise(256, 1)).unwrap_err();
+        assert!(matches!(error, EmitError::Full { .. }), "{error:?}");
+        assert_eq!(names_in(disk.0.path()), ["film"]);
+    }
+
+    #[test]
+    fn a_picture_file_is_whole_or_not_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.webp");
+        write_picture(&noise(32, 1), PictureKind::Webp, &path, Overwrite::Refuse, &[]).unwrap();
+        assert_eq!(image::open(&path).unwrap().width(), 32);
+        let refused = write_picture(&noise(8, 1), PictureKind::Webp, &path, Overwrite::Refuse, &[]);
+        assert!(matches!(refused, Err(EmitError::Exists { .. })));
+        let wide = frame(Format::still(Size::new(70_000, 1)), |_, _, _| 1);
+        let refused = write_picture(&wide, PictureKind::Jpeg, &folder.path().join("b.jpg"), Overwrite::Refuse, &[]);
+        assert!(matches!(refused, Err(EmitError::Unsupported { .. })), "{refused:?}");
+        assert_eq!(names_in(folder.path()), ["a.webp"]);
+    }
+}

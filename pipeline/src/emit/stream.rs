@@ -57,3 +57,35 @@ pub(super) fn own_stdout() -> Result<File, EmitError> {
     let handle = std::io::stdout().as_fd().try_clone_to_owned();
     handle.map(File::from).map_err(|error| EmitError::of("standard output", "opening it", 0, error))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use frostglass_vault::{Format, Matrix, Range, Size};
+
+    use super::*;
+    use crate::emit::testing::{frame, smooth};
+
+    #[test]
+    fn a_frame_is_handed_on_when_it_comes() {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let format = Format::video(Size::new(16, 8), Matrix::Bt601, Range::Full);
+        let frame = frame(format, smooth(0));
+        let mut sink = Y4mStream::new("pipe", writer, None);
+        sink.frame(&frame).unwrap();
+        let mut bytes = vec![0; "YUV4MPEG2 W16 H8 F25:1 Ip A1:1 C420jpeg XCOLORRANGE=FULL\nFRAME\n".len() + 192];
+        reader.read_exact(&mut bytes).unwrap();
+        assert!(bytes.ends_with(frame.picture().plane(2).bytes));
+        Box::new(sink).finish().unwrap();
+        assert_eq!(reader.read(&mut [0]).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_reader_that_has_gone_is_an_end_and_not_a_fault() {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let frame = frame(Format::video(Size::new(16, 8), Matrix::Bt601, Range::Full), smooth(0));
+        assert!(Y4mStream::new("pipe", writer, None).frame(&frame).unwrap_err().is_closed());
+    }
+}

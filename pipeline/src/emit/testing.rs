@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,6 +56,36 @@ pub(crate) fn names_in(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(folder).unwrap().map(name).collect();
     names.sort();
     names
+}
+
+/// A file system with little room; gone when dropped.
+pub(crate) struct SmallDisk(pub(crate) tempfile::TempDir);
+
+impl SmallDisk {
+    /// So many KiB, or `None` with a word about it where nobody may mount one, unless `FROSTGLASS_REQUIRE` has `root`.
+    pub(crate) fn of(kib: u32) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &format!("size={kib}k"), "tmpfs"]).arg(folder.path());
+        let mounted = mount.stderr(Stdio::null()).status().is_ok_and(|status| status.success());
+        if mounted {
+            return Some(Self(folder));
+        }
+        assert!(!required("root"), "root is required, and a tmpfs can not be mounted");
+        let _ = writeln!(io::stderr(), "skipped: mounting a small disk needs root");
+        None
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0.path()).status();
+    }
+}
+
+/// Whether this run may not skip what needs `what`.
+pub(crate) fn required(what: &str) -> bool {
+    std::env::var("FROSTGLASS_REQUIRE").is_ok_and(|list| list.split(',').any(|name| name == what))
 }
 
 /// Takes `left` bytes, then says `kind`.

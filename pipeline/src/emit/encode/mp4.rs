@@ -26,7 +26,6 @@ use crate::capture::Rate;
 /// Writes frames of one format as an MP4 clip. Without [`Mp4Writer::finish`] the last fragment is missing.
 pub struct Mp4Writer {
     clock: Clock,
-    fps: f64,
     encoder: Option<H264Encoder>,
     fragment: Fragment,
     muxer: Fmp4SegmentMuxer,
@@ -36,14 +35,13 @@ pub struct Mp4Writer {
 }
 
 impl Mp4Writer {
-    /// A writer for clips of this rate; without one 25 frames a second set the bit rate, and nothing else.
+    /// A writer for clips of this rate, which sets the unit of time; times are those of the stamps.
     ///
     /// # Errors
     /// When the container can not be set up.
     pub fn new(rate: Option<Rate>) -> io::Result<Self> {
         Ok(Self {
             clock: Clock::new(rate),
-            fps: rate.map_or(25.0, |rate| f64::from(rate.frames) / f64::from(rate.seconds.max(1))),
             encoder: None,
             fragment: Fragment::default(),
             muxer: Fmp4SegmentMuxer::new().map_err(io::Error::other)?,
@@ -87,7 +85,7 @@ impl Mp4Writer {
     fn add(&mut self, picture: &Picture<'_>, stamp: Stamp, out: &mut impl Write) -> io::Result<()> {
         let mut encoder = match self.encoder.take() {
             Some(encoder) => encoder,
-            None => H264Encoder::new(picture.format(), self.fps)?,
+            None => H264Encoder::new(picture.format())?,
         };
         let unit = encoder.encode(picture, stamp.time)?;
         if let Some(duration) = self.clock.tick(stamp.time) {
@@ -238,3 +236,6 @@ fn undated(init: &[u8]) -> io::Result<Vec<u8>> {
     // The index at the end counts from here.
     if bytes.len() == init.len() { Ok(bytes) } else { Err(io::Error::other("an MP4 header changed its length")) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,10 +6,10 @@ use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::Path;
 
-use frostglass_vault::{Chroma, Colour, Matrix, Picture, Range};
+use frostglass_vault::{Chroma, Colour, Matrix, Picture, Range, Size};
 use image::codecs::png::PngEncoder;
 use image::codecs::webp::WebPEncoder;
-use image::{ExtendedColorType, ImageEncoder, ImageError};
+use image::{ExtendedColorType, ImageEncoder};
 use yuv::{YuvPlanarImage, YuvRange, YuvStandardMatrix};
 
 use super::{jpeg, unsupported};
@@ -44,21 +44,51 @@ impl PictureKind {
 /// # Errors
 /// Those of `out`; `Unsupported` for sizes that the kind can not hold (JPEG 65535, WebP 16383 pixels a side).
 pub fn encode_picture(frame: &ReceivedFrame, kind: PictureKind, out: &mut impl Write) -> io::Result<()> {
-    let picture = frame.picture();
-    let size = picture.size();
-    match kind {
-        PictureKind::Jpeg => jpeg::write(&picture, out),
-        PictureKind::Png => PngEncoder::new(out)
-            .write_image(&interleaved(&picture)?, size.width, size.height, ExtendedColorType::Rgb8)
-            .map_err(plain),
-        PictureKind::Webp if size.width.max(size.height) > WEBP_SIDE => Err(unsupported(format!(
-            "a WebP picture has at most {WEBP_SIDE} pixels a side, this one is {}×{}: give a name that ends in .png",
-            size.width, size.height
-        ))),
-        PictureKind::Webp => WebPEncoder::new_lossless(out)
-            .write_image(&interleaved(&picture)?, size.width, size.height, ExtendedColorType::Rgb8)
-            .map_err(plain),
+    let (picture, mut out) = (frame.picture(), Watched { out, fault: None });
+    let encoded = match kind {
+        PictureKind::Jpeg => jpeg::write(&picture, &mut out),
+        PictureKind::Png => exact(&picture, PngEncoder::new(&mut out)),
+        PictureKind::Webp => {
+            within_webp(picture.size()).and_then(|()| exact(&picture, WebPEncoder::new_lossless(&mut out)))
+        }
+    };
+    out.fault.map_or(encoded, Err)
+}
+
+/// Remembers what the system said, since encoders wrap it, each in its own way.
+struct Watched<'a, W> {
+    out: &'a mut W,
+    fault: Option<io::Error>,
+}
+
+impl<W: Write> Write for Watched<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write(bytes).map_err(|error| {
+            let kind = error.kind();
+            if kind != io::ErrorKind::Interrupted {
+                self.fault = Some(error);
+            }
+            kind.into()
+        })
     }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+fn exact(picture: &Picture<'_>, encoder: impl ImageEncoder) -> io::Result<()> {
+    let Size { width, height } = picture.size();
+    encoder.write_image(&interleaved(picture)?, width, height, ExtendedColorType::Rgb8).map_err(io::Error::other)
+}
+
+fn within_webp(Size { width, height }: Size) -> io::Result<()> {
+    if width.max(height) <= WEBP_SIDE {
+        return Ok(());
+    }
+    Err(unsupported(format!(
+        "a WebP picture has at most {WEBP_SIDE} pixels a side, this one is {width}×{height}: give a name that ends in .png"
+    )))
 }
 
 /// 14 bits hold the width less one, but libwebp stops one short of what they could tell.
@@ -118,9 +148,5 @@ fn matrix_of(matrix: Matrix) -> YuvStandardMatrix {
     }
 }
 
-fn plain(error: ImageError) -> io::Error {
-    match error {
-        ImageError::IoError(error) => error,
-        other => io::Error::other(other),
-    }
-}
+#[cfg(test)]
+mod tests;

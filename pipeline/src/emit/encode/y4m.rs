@@ -36,18 +36,17 @@ impl Y4mWriter {
         if self.broken {
             return Err(incomplete());
         }
-        let header = self.header(picture.format())?;
-        let written = put(header.as_deref(), picture, out);
+        let written = self.header(picture.format()).and_then(|header| put(header.as_deref(), picture, out));
         self.broken = written.is_err();
         written
     }
 
-    /// Tells whether all was written; there is no trailer.
+    /// Hands on what is left; there is no trailer.
     ///
     /// # Errors
-    /// When an earlier frame was not written whole.
-    pub fn finish(self) -> io::Result<()> {
-        if self.broken { Err(incomplete()) } else { Ok(()) }
+    /// Those of `out`; or an earlier frame was not written whole.
+    pub fn finish(self, out: &mut impl Write) -> io::Result<()> {
+        if self.broken { Err(incomplete()) } else { out.flush() }
     }
 
     fn header(&mut self, format: Format) -> io::Result<Option<String>> {
@@ -84,4 +83,67 @@ fn put(header: Option<&str>, picture: &Picture<'_>, out: &mut impl Write) -> io:
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use frostglass_vault::{Matrix, Size};
+
+    use super::*;
+    use crate::emit::testing::{Breaks, frame};
+
+    fn rate(frames: u32, seconds: u32) -> Option<Rate> {
+        Some(Rate { frames, seconds })
+    }
+
+    #[test]
+    fn the_bytes_are_a_header_and_the_planes() {
+        let format = Format::video(Size::new(3, 3), Matrix::Bt601, Range::Full);
+        let frame = frame(format, |plane, x, y| (100 * plane as u32 + 10 * y + x) as u8);
+        let (mut writer, mut bytes) = (Y4mWriter::new(rate(30_000, 1001)), Vec::new());
+        writer.write(&frame.picture(), &mut bytes).unwrap();
+        writer.write(&frame.picture(), &mut bytes).unwrap();
+        writer.finish(&mut bytes).unwrap();
+        let planes = [0, 1, 2, 10, 11, 12, 20, 21, 22, 100, 101, 110, 111, 200, 201, 210, 211];
+        let mut wanted = b"YUV4MPEG2 W3 H3 F30000:1001 Ip A1:1 C420jpeg XCOLORRANGE=FULL\n".to_vec();
+        for _ in 0..2 {
+            wanted.extend_from_slice(b"FRAME\n");
+            wanted.extend_from_slice(&planes);
+        }
+        assert_eq!(bytes, wanted);
+    }
+
+    #[test]
+    fn limited_range_is_named() {
+        let frame = frame(Format::video(Size::new(2, 2), Matrix::Bt709, Range::Limited), |_, _, _| 90);
+        let mut bytes = Vec::new();
+        Y4mWriter::new(None).write(&frame.picture(), &mut bytes).unwrap();
+        assert!(bytes.starts_with(b"YUV4MPEG2 W2 H2 F25:1 Ip A1:1 C420mpeg2 XCOLORRANGE=LIMITED\nFRAME\n"));
+    }
+
+    #[test]
+    fn stills_and_changed_formats_are_refused() {
+        let still = frame(Format::still(Size::new(2, 2)), |_, _, _| 1);
+        let error = Y4mWriter::new(None).write(&still.picture(), &mut Vec::new()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::Unsupported);
+        let mut writer = Y4mWriter::new(None);
+        let video = |side| frame(Format::video(Size::new(side, side), Matrix::Bt601, Range::Full), |_, _, _| 1);
+        writer.write(&video(4).picture(), &mut Vec::new()).unwrap();
+        let mut bytes = Vec::new();
+        assert!(writer.write(&video(6).picture(), &mut bytes).is_err());
+        assert!(bytes.is_empty());
+    }
+
+    #[test]
+    fn nothing_follows_a_torn_frame() {
+        let frame = frame(Format::video(Size::new(4, 4), Matrix::Bt601, Range::Full), |_, _, _| 1);
+        for left in 0..80 {
+            let mut writer = Y4mWriter::new(None);
+            let mut out = Breaks { left, kind: io::ErrorKind::StorageFull };
+            assert_eq!(writer.write(&frame.picture(), &mut out).unwrap_err().kind(), io::ErrorKind::StorageFull);
+            let mut later = Vec::new();
+            assert!(writer.write(&frame.picture(), &mut later).is_err());
+            assert!(later.is_empty() && writer.finish(&mut later).is_err(), "after {left} bytes");
+        }
+    }
 }
