@@ -297,6 +297,18 @@ fn what_openh264_refuses_goes_by_way_of_ffmpeg() {
 }
 
 #[test]
+fn a_cut_clip_that_ffmpeg_reads_ends_with_a_fault() {
+    for (name, arguments) in [("cut.mkv", ["-c:v", "copy"]), ("cut.avi", ["-q:v", "3"])] {
+        let Some((_folder, path)) = remade(name, &arguments) else { return };
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &whole[..whole.len() * 6 / 10]).unwrap();
+        let (frames, faults) = drain(&mut moving(&path).unwrap());
+        assert!((10..50).contains(&frames.len()), "{name}: {}", frames.len());
+        assert!(matches!(faults[..], [CaptureError::Ffmpeg { .. }]), "{name}: {faults:?}");
+    }
+}
+
+#[test]
 fn stated_colour_is_kept() {
     let table = [("tv", "bt709", Range::Limited, Matrix::Bt709), ("pc", "smpte170m", Range::Full, Matrix::Bt601)];
     for (range, matrix, range_read, matrix_read) in table {

@@ -1,7 +1,9 @@
 //! Clips that only ffmpeg reads: the user's own ffmpeg decodes, and its Y4M is read from a pipe.
 //!
 //! **Invariant.** Only local files are handed to it, never an address or a protocol; it is ended when nobody reads
-//! any more; a clip of which it could not decode everything ends with a fault and its own words.
+//! any more; a clip of which it could not decode everything ends with a fault and its own words. (It is not told to stop
+//! at the first error, for then it throws away frames that were whole; a frame that it patched up is inspected as it
+//! looks.)
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};
@@ -57,7 +59,7 @@ fn start(program: &OsStr, path: &Path, what: &str) -> Result<FfmpegSource, Captu
             _ => io_error(&shown, "starting ffmpeg")(error),
         })?;
     let (output, words) = (child.stdout.take(), child.stderr.take());
-    let mut running = Running { child, words: words.map(listen), path: shown.clone() };
+    let mut running = Running { child, listener: words.map(listen), words: String::new(), path: shown.clone() };
     let Some(output) = output else { return Err(running.explain(0)) };
     match Y4mSource::new(shown, output) {
         Ok(frames) => Ok(FfmpegSource { frames, running, ended: false }),
@@ -93,10 +95,12 @@ impl Source for FfmpegSource {
         let result = self.frames.read(blank);
         match result {
             Ok(Some(_)) | Err(CaptureError::WrongFormat { .. }) => result,
-            // The pipe ended: well only if ffmpeg says so too.
+            // The pipe ended: well only if ffmpeg says so too, and had no error to tell of. A clip that was cut is
+            // a success to it.
             Ok(None) => {
                 self.ended = true;
-                if self.running.wait().is_some_and(|status| status.success()) { Ok(None) } else { Err(self.explain()) }
+                let well = self.running.wait().is_some_and(|status| status.success());
+                if well && self.running.words().is_empty() { Ok(None) } else { Err(self.explain()) }
             }
             Err(_) => {
                 self.ended = true;
@@ -115,13 +119,22 @@ impl FfmpegSource {
 /// The process; ended when this goes.
 struct Running {
     child: Child,
-    words: Option<JoinHandle<Vec<u8>>>,
+    listener: Option<JoinHandle<Vec<u8>>>,
+    words: String,
     path: String,
 }
 
 impl Running {
     fn wait(&mut self) -> Option<std::process::ExitStatus> {
         self.child.wait().ok()
+    }
+
+    /// What it said, when it has ended.
+    fn words(&mut self) -> &str {
+        if let Some(words) = self.listener.take().and_then(|listener| listener.join().ok()) {
+            self.words = String::from_utf8_lossy(&words).trim().replace('\n', "; ");
+        }
+        &self.words
     }
 
     /// Ends it and puts together what it said.
@@ -135,9 +148,8 @@ impl Running {
         }
         let _ = self.child.kill();
         let how = self.wait().map_or_else(|| "was lost".to_owned(), |status| format!("ended with {status}"));
-        let words = self.words.take().and_then(|words| words.join().ok()).unwrap_or_default();
-        let said = String::from_utf8_lossy(&words).trim().replace('\n', "; ");
-        let said = if said.is_empty() { "it said nothing".to_owned() } else { said };
+        let said = self.words();
+        let said = if said.is_empty() { "it said nothing".to_owned() } else { said.to_owned() };
         CaptureError::Ffmpeg { path: self.path.clone(), how, whole, said }
     }
 }
@@ -200,6 +212,15 @@ mod tests {
         let text = faults[0].to_string();
         assert!(text.contains("packet 7 is corrupt") && text.contains("exit status: 3"), "{text}");
         assert!(text.contains("after 1 whole frames"), "{text}");
+    }
+
+    #[test]
+    fn words_of_fault_at_a_good_end_are_a_fault() {
+        let (_folder, program) = stand_in(&format!("{FRAME}; echo 'File ended prematurely' >&2"));
+        let mut source = start(program.as_os_str(), Path::new("clip.mkv"), "Matroska").unwrap();
+        let (frames, faults) = drain(&mut source);
+        assert_eq!((frames.len(), faults.len()), (1, 1));
+        assert!(faults[0].to_string().contains("File ended prematurely"), "{}", faults[0]);
     }
 
     #[test]

@@ -9,6 +9,8 @@ use zune_core::options::DecoderOptions;
 
 use super::LONGEST_SIDE;
 
+pub(super) mod scan;
+
 /// What walking over the markers found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Walk {

@@ -292,6 +292,26 @@ mod tests {
     }
 
     #[test]
+    fn changed_pictures_never_panic_and_give_whole_frames_or_a_fault() {
+        let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/media/solvay_pan.mp4");
+        let bytes = std::fs::read(bundled).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("changed.mp4");
+        let mut fewer = 0;
+        // Packets 0 to 4, with B-frames among them, lie in the first 300 kB.
+        for case in 0..24u32 {
+            let mut changed = bytes.clone();
+            for step in 0..6 {
+                let noise = (case * 6 + step + 1).wrapping_mul(2_654_435_761);
+                changed[48 + (noise >> 8) as usize % 300_000] = noise as u8;
+            }
+            std::fs::write(&path, &changed).unwrap();
+            fewer += usize::from(try_frames(&path, 5) != Some(5));
+        }
+        assert!(fewer > 4, "the decoder noticed {fewer} of 24");
+    }
+
+    #[test]
     fn nothing_but_headers_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("empty.mp4");

@@ -163,6 +163,7 @@ fn decode_jpeg(path: &str, bytes: &[u8]) -> Result<Decoded, CaptureError> {
         check_size(path, size)?;
     }
     let bytes = &bytes[..skeleton.length];
+    jpeg::scan::check(bytes).map_err(|reason| broken(reason.to_owned()))?;
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), jpeg::options(ColorSpace::RGB));
     decoder.decode_headers().map_err(|error| broken(error.to_string()))?;
     let (width, height) = decoder.dimensions().ok_or_else(|| broken("it states no size".to_owned()))?;

@@ -279,6 +279,19 @@ fn cut_at_each_tenth_a_picture_is_an_error() {
 }
 
 #[test]
+fn a_jpeg_that_lost_its_middle_is_not_taken_for_whole() {
+    let bytes = jpeg_of(&detailed(120, 80), None);
+    let Walk::Whole(skeleton) = jpeg::walk(&bytes) else { panic!("not whole") };
+    let scan = skeleton.scan + 14;
+    for percent in [10, 30, 50, 70, 90] {
+        // The end marker is put where the data stops, as a camera does that lost the rest.
+        let cut = scan + (bytes.len() - 2 - scan) * percent / 100;
+        let ended = [&bytes[..cut], b"\xff\xd9"].concat();
+        assert!(still(StillContainer::Jpeg, &ended).is_err(), "{percent} % of the data");
+    }
+}
+
+#[test]
 fn a_png_with_a_wrong_checksum_is_an_error() {
     let picture = detailed(40, 40);
     let bytes = png_of(picture.as_raw(), (40, 40), ExtendedColorType::Rgb8, None);
