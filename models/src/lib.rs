@@ -1,9 +1,35 @@
-//! Pixels in, boxes out.
+//! Pixels in, boxes out: the networks of Frostglass, how pictures are shrunk for them and how their output is read.
+//!
+//! **Invariant.** What leaves here was checked: every box is inside the unit square and every score in `0..=1`. One
+//! number that makes no sense, and there is no answer at all for that picture, never a shorter list.
+//!
+//! This crate knows no camera, no sink and no network connection. It opens two kinds of file: the pinned ONNX
+//! Runtime library and a network that the owner named. What a box means for the picture is the vault's business.
+
+mod decode;
+mod detector;
+mod error;
+mod look;
+mod merge;
+mod network;
+mod runtime;
+mod selftest;
+mod shrink;
+
+#[doc(hidden)] // for the program `fetch-runtime`, which lies beside this library
+#[path = "../build/provision.rs"]
+pub mod provision;
+
+pub mod measure;
+
+pub use detector::{Detail, FaceSetup, face_detector, person_detector};
+pub use error::{DetectError, ModelError};
+pub use network::{Card, Family, NetworkFile};
+pub use runtime::{Runtime, RuntimeError};
 
 use frostglass_vault::{Detection, Picture};
 
-/// A network, or several, that finds something in a picture. A trait because there are several networks, and fakes
-/// in tests.
+/// Something that finds things in a picture. A trait because there are several networks, and fakes in tests.
 pub trait Detector: Send {
     /// Appends what is in the picture to `found`; its boxes are checked and in the unit square of `picture`.
     ///
@@ -12,8 +38,3 @@ pub trait Detector: Send {
     /// worthless, and `found` must not be used.
     fn detect(&mut self, picture: &Picture<'_>, found: &mut Vec<Detection>) -> Result<(), DetectError>;
 }
-
-/// Why a picture could not be inspected.
-#[derive(Debug, thiserror::Error)]
-#[error("placeholder")]
-pub struct DetectError;

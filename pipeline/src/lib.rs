@@ -7,3 +7,4 @@ pub mod capture;
 pub mod emit;
 pub mod event;
 pub mod hatch;
+pub mod inspect;

@@ -1,0 +1,139 @@
+//! Non-maximum suppression: of boxes that mean the same thing, within one look and across looks, the best is kept.
+//!
+//! **Invariant.** A box goes only when one that stays covers what it stood for. The work is bounded: kept boxes are
+//! few, or there is no answer.
+
+use frostglass_vault::MOST_DETECTIONS;
+
+/// A box in shares of the picture, not yet clipped, with the user's score.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Found {
+    pub(crate) left: f32,
+    pub(crate) top: f32,
+    pub(crate) right: f32,
+    pub(crate) bottom: f32,
+    pub(crate) score: f32,
+    /// It ends where a tile ends, so it may be a part of something.
+    pub(crate) cut: bool,
+}
+
+/// When two boxes mean the same thing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Same {
+    /// From this intersection over union on.
+    pub(crate) overlap: f32,
+    /// Whether a part inside a larger box means the same: true of faces, of which one holds no other; not of persons.
+    pub(crate) parts: bool,
+}
+
+/// More boxes than a frame may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooMany;
+
+/// Keeps the best of each group in `found[start..]`, without allocating.
+///
+/// Whole boxes go before cut ones, whatever their score: half a face never replaces a face.
+pub(crate) fn merge(found: &mut Vec<Found>, start: usize, same: Same) -> Result<(), TooMany> {
+    let group = &mut found[start..];
+    group.sort_unstable_by(|a, b| a.cut.cmp(&b.cut).then(b.score.total_cmp(&a.score)));
+    let mut kept = 0;
+    for index in 0..group.len() {
+        let candidate = group[index];
+        if group[..kept].iter().any(|best| best.stands_for(&candidate, same)) {
+            continue;
+        }
+        if kept == MOST_DETECTIONS {
+            return Err(TooMany);
+        }
+        group[kept] = candidate;
+        kept += 1;
+    }
+    found.truncate(start + kept);
+    Ok(())
+}
+
+impl Found {
+    fn area(&self) -> f32 {
+        (self.right - self.left) * (self.bottom - self.top)
+    }
+
+    fn stands_for(&self, other: &Self, same: Same) -> bool {
+        let width = self.right.min(other.right) - self.left.max(other.left);
+        let height = self.bottom.min(other.bottom) - self.top.max(other.top);
+        if width <= 0.0 || height <= 0.0 {
+            return false;
+        }
+        let both = width * height;
+        let overlaps = both > same.overlap * (self.area() + other.area() - both);
+        // A much smaller box stays: in a corner of the larger one it may stick out of the mask that is made of that.
+        let is_part = same.parts && both > 0.9 * other.area() && other.area() > 0.25 * self.area();
+        overlaps || is_part
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const FACES: Same = Same { overlap: 0.3, parts: true };
+
+    fn found(left: f32, right: f32, score: f32, cut: bool) -> Found {
+        Found { left, top: 0.0, right, bottom: 0.1, score, cut }
+    }
+
+    #[test]
+    fn the_best_of_a_group_stays_and_neighbours_do_too() {
+        let (best, second, other) =
+            (found(0.0, 0.1, 0.9, false), found(0.01, 0.11, 0.8, false), found(0.5, 0.6, 0.3, false));
+        let mut all = vec![other, second, best];
+        merge(&mut all, 0, FACES).unwrap();
+        assert_eq!(all, [best, other]);
+    }
+
+    #[test]
+    fn half_a_face_at_a_border_never_replaces_the_face() {
+        let (whole, half) = (found(0.0, 0.1, 0.4, false), found(0.0, 0.06, 0.99, true));
+        let mut all = vec![half, whole];
+        merge(&mut all, 0, FACES).unwrap();
+        assert_eq!(all, [whole]);
+        let mut alone = vec![half];
+        merge(&mut alone, 0, FACES).unwrap();
+        assert_eq!(alone, [half], "where nobody saw the whole, the half is hidden");
+    }
+
+    #[test]
+    fn a_child_before_an_adult_is_a_person_of_its_own() {
+        let (adult, child) = (found(0.0, 0.1, 0.9, false), found(0.02, 0.06, 0.8, false));
+        let mut all = vec![adult, child];
+        merge(&mut all, 0, Same { overlap: 0.5, parts: false }).unwrap();
+        assert_eq!(all.len(), 2);
+    }
+
+    #[test]
+    fn more_boxes_than_a_frame_may_have_are_an_error() {
+        let apart = |index: usize| found(index as f32, index as f32 + 0.5, 0.9, false);
+        let mut all: Vec<Found> = (0..MOST_DETECTIONS).map(apart).collect();
+        merge(&mut all, 0, FACES).unwrap();
+        assert_eq!(all.len(), MOST_DETECTIONS);
+        all.push(apart(MOST_DETECTIONS));
+        assert_eq!(merge(&mut all, 0, FACES), Err(TooMany));
+    }
+
+    proptest! {
+        #[test]
+        fn each_box_that_goes_is_stood_for_and_the_rest_is_untouched(
+            boxes in prop::collection::vec((0.0f32..1.0, 0.01f32..0.3, 0.0f32..1.0, prop::bool::ANY), 1..60),
+        ) {
+            let before: Vec<Found> =
+                boxes.iter().map(|&(left, width, score, cut)| found(left, left + width, score, cut)).collect();
+            let mut after = before.clone();
+            after.insert(0, found(0.0, 1.0, 0.0, true));
+            merge(&mut after, 1, FACES).unwrap();
+            prop_assert_eq!(after[0], found(0.0, 1.0, 0.0, true));
+            for gone in before.iter().filter(|found| !after.contains(found)) {
+                prop_assert!(after[1..].iter().any(|best| best.stands_for(gone, FACES)));
+            }
+        }
+    }
+}
