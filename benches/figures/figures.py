@@ -47,7 +47,7 @@ def comparison(result):
     parts = [
         "### Beside deface 1.5.0",
         f"One clip ({clip['source']}, scaled to {clip['size'][0]}×{clip['size'][1]}, {clip['frames']} frames), "
-        f"{clip['rounds']} rounds by turns in one run, whole programs from start to finished file, default settings. "
+        f"programs by turns, {clip['rounds']} times each, in one run, whole programs from start to finished file, default settings. "
         f"{machine['cpu']}, {machine['threads']} threads; nasm: {result['nasm']}; ONNX Runtime {runtime['version']} "
         f"(`{runtime['sha256'][:12]}…`) for both; Frostglass at `{result['frostglass']}`; load of the machine before "
         f"the run {machine['load_at_start']:.1f}. Leaked: under 90 % of the labelled box was changed, as "
@@ -88,9 +88,9 @@ def bench(result):
 def network_rows(networks):
     for row in networks:
         ours, bare = row["ours"], row["bare"]
-        three = " / ".join(f"{ours[key] / 1000:.1f}" for key in ("p50_us", "p95_us", "p99_us"))
-        yield [row["network"], row["input"], str(row["threads"]), three, f"{bare['p50_us'] / 1000:.1f}",
-               f"{ours['p50_us'] / bare['p50_us']:.2f}"]
+        three = " / ".join(f"{ours[key]:.1f}" for key in ("p50", "p95", "p99"))
+        yield [row["network"], row["input"], str(row["threads"]), three, f"{bare['p50']:.1f}",
+               f"{ours['p50'] / bare['p50']:.2f}"]
 
 
 def speed_rows(clip):
