@@ -13,7 +13,7 @@
 /// Seconds that something must stay before it belongs to the scene.
 const ABSORBED_AFTER: f32 = 90.0;
 /// Seconds of the first learning: a whole swing of a branch.
-const FIRST_LEARNING: f32 = 2.0;
+const FIRST_LEARNING: f32 = 3.0;
 /// Seconds of learning again after a change of light; what varies how much is still known.
 const NEXT_LEARNING: f32 = 0.5;
 /// Frames that any learning takes at least.

@@ -104,13 +104,13 @@ impl Finder {
     fn gather(&mut self, columns: usize, excess: &[f32]) {
         self.places.clear();
         self.places.resize(self.parents.len(), u32::MAX);
-        for cell in 0..excess.len() {
+        for (cell, &excess) in excess.iter().enumerate() {
             if self.labels[cell] == 0 {
                 continue;
             }
             let root = self.root(self.labels[cell]) as usize;
             let (x, y) = (cell % columns, cell / columns);
-            let one = Region { cells: [x, y, x + 1, y + 1], count: 1, excess: excess[cell] };
+            let one = Region { cells: [x, y, x + 1, y + 1], count: 1, excess };
             let place = self.places[root] as usize;
             if let Some(region) = self.found.get_mut(place) {
                 region.merge(&one);

@@ -255,7 +255,7 @@ fn somebody_the_network_knows_is_one_person() {
     let mut film = Film::new(WatchSettings::default());
     film.play(4.0, 2.0, |_, x, y| room(x, y));
     let looks = |since: f32| {
-        if (since * FPS as f32).round() as u32 % 6 == 0 && since < 5.0 { seen_at(walk(since)) } else { None }
+        if ((since * FPS as f32).round() as u32).is_multiple_of(6) && since < 5.0 { seen_at(walk(since)) } else { None }
     };
     film.play_with(8.0, 2.0, looks, |since, x, y| somebody(walk(since), x, y, room(x, y)));
     film.play(8.0, 2.0, |_, x, y| room(x, y));
