@@ -159,7 +159,7 @@ impl Camera {
     fn capture(mut self, out: &Sender<(Captured, Duration)>) -> Option<CaptureError> {
         // What is read while all slots are in quarantine goes here, so that the source's time goes on.
         let scrap = Pool::new(self.pool.format(), 1);
-        let (mut sequence, mut last_time) = (0, Duration::ZERO);
+        let mut sequence = 0;
         while !self.shared.stop.load(Ordering::Relaxed) {
             let (mut blank, lost) = match (self.pool.blank(), self.manners) {
                 (Some(blank), _) => (blank, false),
@@ -173,17 +173,15 @@ impl Camera {
             let captured = match self.source.read(&mut blank) {
                 Ok(None) => return None,
                 Ok(Some(time)) => {
-                    last_time = time;
                     if lost {
                         Captured::Lost(stamp(time))
                     } else {
                         Captured::Frame(blank.expose(stamp(time), &self.zones))
                     }
                 }
-                Err(error) if matches!(error, CaptureError::BrokenFrame { .. }) => {
-                    tracing::warn!(frame = sequence, %error, "this frame leaves masked");
-                    last_time += self.frame_time();
-                    Captured::Lost(stamp(last_time))
+                Err(error @ CaptureError::BrokenFrame { time, .. }) => {
+                    tracing::warn!("{error}; it leaves masked");
+                    Captured::Lost(stamp(time))
                 }
                 Err(error) => return Some(error),
             };
@@ -195,10 +193,6 @@ impl Camera {
             sequence += 1;
         }
         None
-    }
-
-    fn frame_time(&self) -> Duration {
-        self.source.rate().map_or(Duration::from_millis(40), |rate| rate.time_of(1))
     }
 }
 

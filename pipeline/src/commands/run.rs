@@ -175,7 +175,7 @@ impl Sinks {
         match &config.emit.y4m {
             Some(Target::Stdout) => open.push(Box::new(Y4mStream::stdout(Some(rate))?)),
             Some(Target::File(path)) => {
-                open.push(Box::new(Y4mStream::new(path.display().to_string(), new_file(path)?, Some(rate))))
+                open.push(Box::new(Y4mStream::new(path.display().to_string(), new_file(path)?, Some(rate))));
             }
             None => {}
         }

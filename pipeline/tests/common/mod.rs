@@ -1,5 +1,6 @@
 //! What the tests of the program share: the program itself, the bundled media, and made pictures.
-#![allow(dead_code, reason = "each test file takes what it needs")]
+#![allow(dead_code, unreachable_pub, reason = "each test file takes what it needs")]
+#![allow(missing_docs, clippy::print_stdout, reason = "a test says why it is skipped")]
 
 use std::path::{Path, PathBuf};
 
