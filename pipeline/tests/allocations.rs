@@ -1,4 +1,5 @@
 //! From capture of a raw format to the hatch, a frame costs no heap allocation once everything has been touched.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic: that is how it fails")]
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,5 @@
 //! Bad input gets a clear error, and nothing is lost: no output that does not open, none that was not inspected.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic: that is how it fails")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! What leaves when something on the path is slow, hangs, answers nonsense or dies: something darker, in order.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic: that is how it fails")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

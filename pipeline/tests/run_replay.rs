@@ -1,4 +1,5 @@
 //! `frostglass run` with a clip for a camera: at its own pace, masked where it must be, ended cleanly.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic: that is how it fails")]
 
 mod common;
 
