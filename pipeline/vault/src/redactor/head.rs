@@ -47,6 +47,7 @@ pub(super) fn shapes(found: &[Detection], policy: &Policy, size: Size, shapes: &
                 shapes.push(Shape::Block(grown(*area, 0.06, 0.5)));
                 continue;
             }
+            (Kind::Person, PersonRule::Head) if face_was_found(*area, found, size) => continue,
             (Kind::Person, PersonRule::Head) => head_of(*area, size),
         };
         match policy.style {
@@ -54,6 +55,30 @@ pub(super) fn shapes(found: &[Detection], policy: &Policy, size: Size, shapes: &
             Style::Mosaic | Style::Solid => shapes.push(Shape::Block(grown(face, margin, UPWARD))),
         }
     }
+}
+
+/// Whether the face of this person is among those found: one whose middle lies where this person's head must be, and
+/// that fits no other person better. A face behind somebody's shoulder does not uncover that somebody.
+fn face_was_found(person: Area, found: &[Detection], size: Size) -> bool {
+    let head = head_of(person, size);
+    let mut faces = found.iter().filter(|seen| seen.kind == Kind::Face).map(|seen| seen.area);
+    faces.any(|face| {
+        let off = distance(face, head);
+        let others = found.iter().filter(|seen| seen.kind == Kind::Person && seen.area != person);
+        // A face is no speck in a person's box, and no poster behind it.
+        let fits = (0.05..0.8).contains(&(face.height() / person.height().max(f32::MIN_POSITIVE)));
+        fits && off <= 1.0 && others.map(|other| distance(face, head_of(other.area, size))).all(|other| off <= other)
+    })
+}
+
+/// How far the middle of a face is from the middle of a head: 0 in its middle, 1 at its edge, more outside.
+fn distance(face: Area, head: Area) -> f32 {
+    let off = |low: f32, high: f32, from: f32, to: f32| {
+        let half = ((to - from) / 2.0).max(f32::MIN_POSITIVE);
+        ((low + high) / 2.0 - (from + to) / 2.0).abs() / half
+    };
+    let across = off(face.left(), face.right(), head.left(), head.right());
+    across.max(off(face.top(), face.bottom(), head.top(), head.bottom()))
 }
 
 /// Where the head of a person must be: a fixed share of the box, until tracks learn its place. Of someone who is
@@ -65,10 +90,10 @@ fn head_of(person: Area, size: Size) -> Area {
     let upright = height >= 1.6 * width;
     let (across, down) =
         if upright { (HEAD_WIDTH, HEAD_HEIGHT) } else { (1.0, (0.5 * width / height.max(1.0)).clamp(0.3, 1.0)) };
-    let middle = (person.left() + person.right()) / 2.0;
-    let half = across * person.width() / 2.0;
+    // What is cut off at the sides, so that rounding takes nothing away where nothing is cut off.
+    let side = (1.0 - across) * person.width() / 2.0;
     let bottom = person.top() + down * person.height();
-    clipped(middle - half, person.top() - 0.02 * person.height(), middle + half, bottom)
+    clipped(person.left() + side, person.top() - 0.02 * person.height(), person.right() - side, bottom)
 }
 
 /// An area grown by a share of its size, all sides together; of what it grows in height, `upward` goes up.
@@ -177,6 +202,29 @@ mod tests {
                 prop_assert!(f <= 1.0, "{f}");
             }
         }
+    }
+
+    #[test]
+    fn a_found_face_stands_for_its_own_person_only() {
+        let size = Size::new(1000, 1000);
+        let seen = |kind, [left, top, right, bottom]: [f32; 4]| Detection {
+            kind,
+            area: Area::new(left, top, right, bottom).unwrap(),
+            score: crate::detection::Score::new(0.9).unwrap(),
+        };
+        let policy = Policy { style: Style::Blur, persons: PersonRule::Head, margin: 0.5 };
+        let (one, two) = (seen(Kind::Person, [0.1, 0.1, 0.3, 0.9]), seen(Kind::Person, [0.14, 0.12, 0.34, 0.9]));
+        let face = seen(Kind::Face, [0.18, 0.12, 0.22, 0.17]);
+        let count = |found: &[Detection]| {
+            let mut found_shapes = Vec::new();
+            shapes(found, &policy, size, &mut found_shapes);
+            found_shapes.len()
+        };
+        assert_eq!(count(&[one, face]), 1, "the face is this person's");
+        assert_eq!(count(&[one, two, face]), 2, "the other one's head is still hidden");
+        assert_eq!(count(&[one]), 1, "no face was found");
+        assert_eq!(count(&[one, seen(Kind::Face, [0.18, 0.6, 0.22, 0.65])]), 2, "a face at the knees is another's");
+        assert_eq!(count(&[one, seen(Kind::Face, [0.195, 0.12, 0.2, 0.125])]), 2, "a speck is no face of this size");
     }
 
     #[test]
