@@ -40,19 +40,20 @@ const HEAD_WIDTH: f32 = 0.66;
 pub(super) fn shapes(found: &[Detection], policy: &Policy, size: Size, shapes: &mut Vec<Shape>) {
     let margin = if (0.0..=4.0).contains(&policy.margin) { policy.margin } else { 4.0 };
     for Detection { kind, area, .. } in found {
-        let face = match (kind, policy.persons) {
-            (Kind::Face, _) => *area,
+        let (head, margin) = match (kind, policy.persons) {
+            (Kind::Face, _) => (*area, margin),
             (Kind::Person, PersonRule::None) => continue,
             (Kind::Person, PersonRule::Body) => {
                 shapes.push(Shape::Block(grown(*area, 0.06, 0.5)));
                 continue;
             }
             (Kind::Person, PersonRule::Head) if face_was_found(*area, found, size) => continue,
-            (Kind::Person, PersonRule::Head) => head_of(*area, size),
+            // The share of the box is a head already, not a face.
+            (Kind::Person, PersonRule::Head) => (head_of(*area, size), margin / 4.0),
         };
         match policy.style {
-            Style::Blur => shapes.push(Shape::Round(Head::around(face, margin, size))),
-            Style::Mosaic | Style::Solid => shapes.push(Shape::Block(grown(face, margin, UPWARD))),
+            Style::Blur => shapes.push(Shape::Round(Head::around(head, margin, size))),
+            Style::Mosaic | Style::Solid => shapes.push(Shape::Block(grown(head, margin, UPWARD))),
         }
     }
 }
@@ -81,15 +82,18 @@ fn distance(face: Area, head: Area) -> f32 {
     across.max(off(face.top(), face.bottom(), head.top(), head.bottom()))
 }
 
-/// Where the head of a person must be: a fixed share of the box, until tracks learn its place. Of someone who is
-/// cut off, sits or lies, the box is wide; the head is then anywhere along its upper part.
+/// Where the head of a person must be: a fixed share of the box, until tracks learn its place. Of somebody who sits or
+/// is cut off it is a larger share; somebody who lies has it anywhere.
 fn head_of(person: Area, size: Size) -> Area {
     #[expect(clippy::cast_precision_loss, reason = "a side is far below 2^24")]
     let [width, height] = [person.width() * size.width as f32, person.height() * size.height as f32];
-    // A standing person is about 0.4 times as wide as high.
-    let upright = height >= 1.6 * width;
-    let (across, down) =
-        if upright { (HEAD_WIDTH, HEAD_HEIGHT) } else { (1.0, (0.5 * width / height.max(1.0)).clamp(0.3, 1.0)) };
+    // Widths in heights: a standing person is about 0.4 wide, a bust about 1.
+    let wide = width / height.max(f32::MIN_POSITIVE);
+    let (across, down) = match wide {
+        _ if wide <= 0.625 => (HEAD_WIDTH, HEAD_HEIGHT),
+        _ if wide <= 1.4 => (0.8, (0.48 * wide).clamp(0.3, 0.7)),
+        _ => (1.0, 1.0),
+    };
     // What is cut off at the sides, so that rounding takes nothing away where nothing is cut off.
     let side = (1.0 - across) * person.width() / 2.0;
     let bottom = person.top() + down * person.height();
