@@ -61,6 +61,16 @@ fn one_bad_file_in_a_folder_of_a_hundred_spoils_no_other() {
 }
 
 #[test]
+fn one_bad_name_among_several_spoils_no_other() {
+    let dir = folder();
+    scene(40, 30, 1).save(dir.path().join("good.png")).unwrap();
+    let inputs = [dir.path().join("good.png"), dir.path().join("nowhere.png")];
+    let run = frostglass().arg("redact").args(inputs).arg("-o").arg(dir.path().join("out")).assert().code(1);
+    assert!(told(&run).contains("nowhere.png") && told(&run).contains("1 redacted, 1 failed"), "{}", told(&run));
+    assert_eq!(files(&dir.path().join("out")), ["good.png"]);
+}
+
+#[test]
 fn the_smallest_and_a_large_picture_are_done() {
     let (dir, out) = (folder(), folder());
     scene(1, 1, 1).save(dir.path().join("one.png")).unwrap();

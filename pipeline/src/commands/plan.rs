@@ -21,8 +21,8 @@ pub(crate) struct Plan {
     pub(crate) clips: Vec<Job>,
     /// Files in folders that are neither.
     pub(crate) skipped: Vec<PathBuf>,
-    /// Files that could not be read, and why.
-    pub(crate) failed: Vec<(PathBuf, anyhow::Error)>,
+    /// Inputs that could not be read: what was tried on which, and why it failed.
+    pub(crate) failed: Vec<anyhow::Error>,
 }
 
 /// One file to redact.
@@ -60,12 +60,16 @@ pub(crate) fn plan(inputs: &[PathBuf], output: &Path) -> anyhow::Result<Plan> {
                 (1, _) | (_, None) => output.to_owned(),
                 (_, Some(name)) => output.join(name),
             };
-            plan.walk(input, &target, output)?;
+            plan.walk(input, &target, output);
         } else if is_dash(input) {
             let target = if into_folder { output.join("stdin.y4m") } else { output.to_owned() };
             plan.clips.push(Job { input: input.clone(), output: target });
         } else {
-            plan.add_named(input, output, into_folder)?;
+            match plan.add_named(input, output, into_folder) {
+                // One bad file does not keep the others from being done.
+                Err(error) if inputs.len() > 1 => plan.failed.push(error),
+                added => added?,
+            }
         }
     }
     plan.refuse_collisions()?;
@@ -97,21 +101,27 @@ impl Plan {
     }
 
     /// All files below a folder, in the order of their names; the output is left out if it lies inside.
-    fn walk(&mut self, folder: &Path, target: &Path, output: &Path) -> anyhow::Result<()> {
+    fn walk(&mut self, folder: &Path, target: &Path, output: &Path) {
         let read = || -> std::io::Result<Vec<_>> { fs::read_dir(folder)?.collect() };
-        let mut entries = read().with_context(|| format!("{}: this folder could not be read", folder.display()))?;
+        let mut entries = match read().with_context(|| format!("{}: this folder could not be read", folder.display())) {
+            Ok(entries) => entries,
+            Err(error) => {
+                self.failed.push(error);
+                return;
+            }
+        };
         entries.sort_by_key(fs::DirEntry::file_name);
         for entry in entries {
             let (path, name) = (entry.path(), entry.file_name());
             let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
             if is_folder {
                 if !same_file(&path, output) {
-                    self.walk(&path, &target.join(&name), output)?;
+                    self.walk(&path, &target.join(&name), output);
                 }
                 continue;
             }
             match crate::capture::kind_of(&path) {
-                Err(error) => self.failed.push((path, error.into())),
+                Err(error) => self.failed.push(error.into()),
                 Ok(kind) => match class(kind) {
                     Class::Still => self.stills.push(Job { output: target.join(&name), input: path }),
                     Class::Clip => self.clips.push(Job { output: target.join(output_name(&path, true)), input: path }),
@@ -119,7 +129,6 @@ impl Plan {
                 },
             }
         }
-        Ok(())
     }
 
     fn refuse_collisions(&self) -> anyhow::Result<()> {

@@ -104,9 +104,9 @@ struct Work {
 
 impl Work {
     fn redact(&mut self, plan: &Plan) -> anyhow::Result<()> {
-        for (path, error) in &plan.failed {
+        for error in &plan.failed {
             self.failed += 1;
-            eprintln!("frostglass: {}: {error:#}", path.display());
+            eprintln!("{}", told(error));
         }
         for job in plan.stills.iter().chain(&plan.clips).filter(|job| !is_dash(&job.output)) {
             make_folder_of(&job.output)?;

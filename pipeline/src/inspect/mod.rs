@@ -44,7 +44,9 @@ impl Inspector {
     /// Looks for persons too, on one of `every` frames.
     #[must_use]
     pub fn with_persons(mut self, network: Box<dyn Detector>, every: u32) -> Self {
-        self.persons = Some(Persons { network, every: every.max(1), since: 0, last: Vec::new() });
+        let every = every.max(1);
+        // The first frame is one of those that are looked at.
+        self.persons = Some(Persons { network, every, since: every - 1, last: Vec::new() });
         self
     }
 
@@ -113,8 +115,7 @@ impl std::fmt::Debug for Inspector {
 impl Persons {
     fn see(&mut self, picture: &Picture<'_>, found: &mut Vec<Detection>) -> Result<(), DetectError> {
         self.since = (self.since + 1) % self.every;
-        if self.since == 0 || self.every == 1 {
-            self.since = 0;
+        if self.since == 0 {
             self.last.clear();
             self.network.detect(picture, &mut self.last)?;
             found.extend_from_slice(&self.last);
@@ -131,4 +132,79 @@ impl Persons {
 fn grown(area: Area, share: f32) -> Area {
     let (across, down) = (area.width() * share, area.height() * share);
     Area::clipped(area.left() - across, area.top() - down, area.right() + across, area.bottom() + down).unwrap_or(area)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use frostglass_vault::{Format, Pool, Score, Size, Stamp, Zones};
+
+    use super::*;
+
+    /// Gives these boxes, or fails, and counts how often it was asked.
+    struct Fake {
+        found: Option<Vec<Detection>>,
+        asked: Arc<AtomicUsize>,
+    }
+
+    impl Detector for Fake {
+        fn detect(&mut self, _: &Picture<'_>, found: &mut Vec<Detection>) -> Result<(), DetectError> {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+            // What was written before a failure must not be used either.
+            found.extend(self.found.iter().flatten());
+            if self.found.is_none() { Err(DetectError::Other("made up".into())) } else { Ok(()) }
+        }
+    }
+
+    fn fake(found: Option<Vec<Detection>>) -> (Box<Fake>, Arc<AtomicUsize>) {
+        let asked = Arc::new(AtomicUsize::new(0));
+        (Box::new(Fake { found, asked: Arc::clone(&asked) }), asked)
+    }
+
+    fn seen(kind: Kind, left: f32) -> Detection {
+        let area = Area::new(left, 0.4, left + 0.1, 0.6).unwrap();
+        Detection { kind, area, score: Score::new(0.9).unwrap() }
+    }
+
+    fn inspect(inspector: &mut Inspector) -> Findings {
+        let blank = Pool::new(Format::still(Size::new(8, 8)), 1).blank().unwrap();
+        let mut raw = blank.expose(Stamp { sequence: 0, time: Duration::ZERO }, &Zones::none());
+        inspector.inspect(raw.lend(), Timestamp::UNIX_EPOCH, &mut Vec::new())
+    }
+
+    #[test]
+    fn persons_are_looked_for_on_the_first_frame_and_then_on_one_of_so_many() {
+        let (faces, _) = fake(Some(vec![]));
+        let (persons, asked) = fake(Some(vec![seen(Kind::Person, 0.4)]));
+        let mut inspector = Inspector::new(faces).with_persons(persons, 3);
+        let mut widths = Vec::new();
+        for frame in 0..7 {
+            let Findings::Complete(found) = inspect(&mut inspector) else { panic!("frame {frame} is missing") };
+            widths.push(found[0].area.width());
+            assert_eq!(asked.load(Ordering::Relaxed), frame / 3 + 1, "frame {frame}");
+        }
+        assert!(widths[0] < widths[1] && widths[1] < widths[2], "what is carried on grows: {widths:?}");
+        assert!((widths[3] - widths[0]).abs() < 1e-6, "what is seen again is as large as it is seen");
+    }
+
+    #[test]
+    fn any_network_that_fails_leaves_nothing_that_could_be_taken_for_findings() {
+        let good = || fake(Some(vec![seen(Kind::Face, 0.2)])).0;
+        let bad = || fake(None).0;
+        for mut inspector in [Inspector::new(bad()), Inspector::new(good()).with_persons(bad(), 1)] {
+            assert!(matches!(inspect(&mut inspector), Findings::Missing));
+            assert!(inspector.take_error().is_some());
+        }
+        assert!(matches!(inspect(&mut Inspector::new(good())), Findings::Complete(found) if found.len() == 1));
+    }
+
+    #[test]
+    fn more_than_any_scene_holds_is_no_answer() {
+        let crowd = |count| vec![seen(Kind::Face, 0.2); count];
+        assert!(matches!(inspect(&mut Inspector::new(fake(Some(crowd(2049))).0)), Findings::Missing));
+        assert!(matches!(inspect(&mut Inspector::new(fake(Some(crowd(2048))).0)), Findings::Complete(_)));
+    }
 }

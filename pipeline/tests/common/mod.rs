@@ -12,7 +12,7 @@ use tempfile::TempDir;
 /// The program under test.
 pub fn frostglass() -> Command {
     let mut command = Command::cargo_bin("frostglass").expect("the program was built");
-    command.env_remove("RUST_LOG").timeout(std::time::Duration::from_secs(300));
+    command.env_remove("RUST_LOG").env_remove("COLUMNS").timeout(std::time::Duration::from_secs(300));
     command
 }
 
