@@ -76,16 +76,34 @@ impl Cover {
         let mut columns = std::mem::take(&mut self.columns);
         columns.clear();
         columns.extend((rect.left..rect.right).map(|column| term(column, 0)));
+        // The terms fall towards the middle column and rise after it.
+        let low = (0..columns.len()).min_by(|&one, &two| columns[one].total_cmp(&columns[two])).unwrap_or(0);
         for row in rect.top..rect.bottom {
             let across = term(row, 1);
-            if across >= ends {
-                continue;
+            let within = |most: f32| {
+                let (falling, rising) = columns.split_at(low);
+                let first = falling.partition_point(|along| across + along > most);
+                let end = low + rising.partition_point(|along| across + along <= most);
+                if across + columns.get(low).copied().unwrap_or(f32::MAX) <= most { (first, end) } else { (low, low) }
+            };
+            let ((first, end), (hidden, hidden_end)) = (within(ends), within(1.0));
+            #[expect(clippy::cast_possible_truncation, reason = "columns of a picture")]
+            let (left, right) = (first as u32, end as u32);
+            let flat_zones = !self.zones.is_empty();
+            let samples = self.row_mut(row, rect.left + left, rect.left + right);
+            let (hidden, hidden_end) = (hidden.clamp(first, end) - first, hidden_end.clamp(first, end) - first);
+            for rim in [0..hidden, hidden_end..samples.len()] {
+                for (sample, along) in samples[rim.clone()].iter_mut().zip(&columns[first..][rim]) {
+                    // What is hidden stays hidden, and a flat zone stays flat.
+                    let laid = feather((ends - across - along) * thickness);
+                    *sample = if *sample == FLAT { FLAT } else { laid.max(*sample) };
+                }
             }
-            for (sample, along) in self.row_mut(row, rect.left, rect.right).iter_mut().zip(&columns) {
-                let value = across + along;
-                let laid = if value <= 1.0 { HIDDEN } else { feather((ends - value) * thickness) };
-                // What is hidden stays hidden, and a flat zone stays flat.
-                *sample = if *sample == FLAT { FLAT } else { laid.max(*sample) };
+            let inside = &mut samples[hidden..hidden_end];
+            if flat_zones {
+                inside.iter_mut().filter(|sample| **sample != FLAT).for_each(|sample| *sample = HIDDEN);
+            } else {
+                inside.fill(HIDDEN);
             }
         }
         self.columns = columns;

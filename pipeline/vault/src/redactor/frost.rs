@@ -31,7 +31,8 @@ pub(super) struct Frost {
     /// The level that is a single cell; those above are scratch of larger groups.
     top: usize,
     finer: Grid,
-    above: Vec<i32>,
+    /// The rows of cells above and below a row of samples, stretched to its width.
+    rows: [Vec<i32>; 2],
     columns: Vec<(u32, i32)>,
 }
 
@@ -57,7 +58,7 @@ impl Frost {
             levels: Vec::new(),
             top: 0,
             finer: Grid::default(),
-            above: Vec::new(),
+            rows: Default::default(),
             columns: Vec::new(),
         }
     }
@@ -94,30 +95,29 @@ impl Frost {
     fn pull(&mut self, around: Rect, step: u32, cover: &Cover, plane: &PlaneMut<'_>) {
         let (width, height) = (around.width().div_ceil(step) as usize, around.height().div_ceil(step) as usize);
         self.level(0).reset(width, height);
-        // Of wide cells, four by four samples are enough.
-        let stride = (step / 4).max(1);
-        for row in (around.top..around.bottom).step_by(stride as usize) {
+        // Two by two samples of a cell are enough: what they miss, the smoothing of the pane would take away.
+        let stride = (step / 2).max(1) as usize;
+        for row in (around.top..around.bottom).step_by(stride) {
             let line = ((row - around.top) / step) as usize * width;
             let Level { grid, weights } = &mut self.levels[0];
             let (sums, counts) = (&mut grid.values[line..line + width], &mut weights[line..line + width]);
             let covers = cover.row(row, around.left, around.right);
             let samples = row_of(plane, row, around);
-            let cells = samples.chunks(step as usize).zip(covers.chunks(step as usize));
-            for ((samples, covers), (sum, count)) in cells.zip(sums.iter_mut().zip(counts)) {
-                let (mut cell, mut seen) = (0u32, 0u32);
-                for (&sample, &covered) in samples.iter().zip(covers).step_by(stride as usize) {
-                    let open = u32::from(covered < FLAT);
-                    cell += u32::from(sample) * open;
-                    seen += open;
+            let mut at = 0;
+            for (sum, count) in sums.iter_mut().zip(counts) {
+                let end = (at + step as usize).min(samples.len());
+                while at < end {
+                    if covers[at] < FLAT {
+                        *sum += f32::from(samples[at]);
+                        *count += 1.0;
+                    }
+                    at += stride;
                 }
-                #[expect(clippy::cast_precision_loss, reason = "at most 16 samples of a byte")]
-                let (cell, seen) = (cell as f32, seen as f32);
-                *sum += cell;
-                *count += seen;
+                at = end;
             }
         }
-        #[expect(clippy::cast_precision_loss, reason = "at most 4 by 4")]
-        let whole = (step.div_ceil(stride) * step.div_ceil(stride)) as f32;
+        #[expect(clippy::cast_precision_loss, reason = "1 or 2")]
+        let whole = (step as usize / stride).pow(2) as f32;
         let Level { grid, weights } = &mut self.levels[0];
         for (sum, count) in grid.values.iter_mut().zip(weights) {
             // Sums become averages times weight: a whole cell weighs 1.
@@ -163,32 +163,48 @@ impl Frost {
         step
     }
 
-    /// Lays the pane over what is covered.
+    /// Lays the pane over what is covered, run by run: long runs are what a processor is quick at.
     fn lay(&mut self, target: Rect, around: Rect, step: u32, grained: bool, cover: &Cover, plane: &mut PlaneMut<'_>) {
-        let Self { grain, levels, above: line, columns, .. } = self;
+        let Self { grain, levels, rows, columns, .. } = self;
         let pane = &levels[0].grid;
         columns.clear();
         columns.extend((target.left..target.right).map(|column| place(column - around.left, step, pane.width)));
+        let mut between = None;
         for row in target.top..target.bottom {
             let covers = cover.row(row, target.left, target.right);
             if covers.iter().all(|&covered| covered == 0) {
                 continue;
             }
             let (upper, share) = place(row - around.top, step, pane.height);
-            pane.line(upper, share, line);
+            if between != Some(upper) {
+                pane.stretch(upper, columns, &mut rows[0]);
+                pane.stretch(upper + 1, columns, &mut rows[1]);
+                between = Some(upper);
+            }
             let start = row as usize * plane.size.width as usize;
             let samples = &mut plane.bytes[start + target.left as usize..start + target.right as usize];
-            let grain = &grain[(row as usize % GRAIN) * GRAIN..][..GRAIN];
-            for (offset, (sample, &covered)) in samples.iter_mut().zip(covers).enumerate() {
-                if covered == 0 || covered == FLAT {
-                    continue;
+            let tile = if grained { &grain[(row as usize % GRAIN) * GRAIN..][..GRAIN] } else { &[0; GRAIN] };
+            let mut at = 0;
+            while let Some(&covered) = covers.get(at) {
+                let kind = Lies::of(covered);
+                let rest = &covers[at..];
+                let run = match kind {
+                    Lies::Wholly => rest.iter().position(|&next| next != HIDDEN),
+                    Lies::Nowhere => rest.iter().position(|&next| next != 0 && next != FLAT),
+                    Lies::InPart => rest.iter().position(|&next| next == 0 || next >= FLAT),
+                };
+                let run = run.unwrap_or(rest.len());
+                // The tile of grain begins again at its end.
+                let speck = (target.left as usize + at) % GRAIN;
+                let end = at + run.min(GRAIN - speck);
+                let (one, two, specks) = (&rows[0][at..end], &rows[1][at..end], &tile[speck..speck + end - at]);
+                let samples = &mut samples[at..end];
+                match kind {
+                    Lies::Nowhere => {}
+                    Lies::Wholly => glaze(samples, one, two, share, specks),
+                    Lies::InPart => feather(samples, one, two, share, specks, &covers[at..end]),
                 }
-                let (left, share) = columns[offset];
-                let (one, two) = (line[left as usize], line[left as usize + 1]);
-                let speck = if grained { i32::from(grain[(target.left as usize + offset) % GRAIN]) } else { 0 };
-                // 8 fractional bits.
-                let glass = (one + (((two - one) * share) >> 8) + speck).clamp(0, 255 << 8);
-                *sample = if covered == HIDDEN { rounded(glass) } else { blended(*sample, glass, covered) };
+                at = end;
             }
         }
     }
@@ -201,16 +217,44 @@ impl Frost {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the glass is in 0..=255 with 8 more bits")]
-fn rounded(glass: i32) -> u8 {
-    ((glass + 128) >> 8).min(255) as u8
+/// How the pane lies over a sample.
+#[derive(Clone, Copy, PartialEq)]
+enum Lies {
+    Nowhere,
+    InPart,
+    Wholly,
 }
 
-/// A feather: `covered` of 255 is glass.
+impl Lies {
+    fn of(covered: u8) -> Self {
+        match covered {
+            0 | FLAT => Self::Nowhere,
+            HIDDEN => Self::Wholly,
+            _ => Self::InPart,
+        }
+    }
+}
+
+/// Samples become glass: `share` 256ths of the way from `one` to `two`, which have 8 fractional bits.
+#[expect(clippy::cast_sign_loss, reason = "clamped")]
+fn glaze(samples: &mut [u8], one: &[i32], two: &[i32], share: i32, specks: &[i16]) {
+    for (sample, ((one, two), speck)) in samples.iter_mut().zip(one.iter().zip(two).zip(specks)) {
+        let glass = one + (((two - one) * share) >> 8) + i32::from(*speck) + 128;
+        *sample = (glass.clamp(0, 0xffff) >> 8) as u8;
+    }
+}
+
+/// Samples become glass in part, as far as they are covered.
 #[expect(clippy::cast_sign_loss, reason = "between two bytes")]
-fn blended(sample: u8, glass: i32, covered: u8) -> u8 {
-    let sample = i32::from(sample) << 8;
-    ((sample + (glass - sample) / 255 * i32::from(covered) + 128) >> 8).clamp(0, 255) as u8
+fn feather(samples: &mut [u8], one: &[i32], two: &[i32], share: i32, specks: &[i16], covers: &[u8]) {
+    let glass = one.iter().zip(two).zip(specks);
+    for ((sample, covered), ((one, two), speck)) in samples.iter_mut().zip(covers).zip(glass) {
+        let glass = (one + (((two - one) * share) >> 8) + i32::from(*speck)).clamp(0, 0xffff);
+        let clear = i32::from(*sample) << 8;
+        // 0 to 256 instead of 0 to 255.
+        let part = i32::from(*covered) + i32::from(*covered >> 7);
+        *sample = ((clear + (((glass - clear) * part) >> 8) + 128) >> 8).clamp(0, 255) as u8;
+    }
 }
 
 /// Width of a cell: a power of two near a tenth of the smallest head.
@@ -284,6 +328,13 @@ impl Level {
     }
 }
 
+/// Of a position on a grid that is twice as fine, the nearer and the farther cell of the coarse one.
+fn near_far(position: usize, length: usize) -> [usize; 2] {
+    let near = position / 2;
+    let far = if position.is_multiple_of(2) { near.saturating_sub(1) } else { (near + 1).min(length - 1) };
+    [near, far]
+}
+
 impl Grid {
     fn reset(&mut self, width: usize, height: usize) {
         (self.width, self.height) = (width, height);
@@ -294,12 +345,7 @@ impl Grid {
     /// The value in the middle of cell (x, y) of a grid that is twice as fine: three quarters of the nearer cell and
     /// one of the farther, along each side.
     fn between(&self, x: usize, y: usize) -> f32 {
-        let near_far = |position: usize, length: usize| {
-            let near = position / 2;
-            let far = if position.is_multiple_of(2) { near.saturating_sub(1) } else { (near + 1).min(length - 1) };
-            (near, far)
-        };
-        let ((x0, x1), (y0, y1)) = (near_far(x, self.width), near_far(y, self.height));
+        let ([x0, x1], [y0, y1]) = (near_far(x, self.width), near_far(y, self.height));
         let at = |x: usize, y: usize| self.values[y * self.width + x];
         (9.0 * at(x0, y0) + 3.0 * (at(x1, y0) + at(x0, y1)) + at(x1, y1)) / 16.0
     }
@@ -307,9 +353,17 @@ impl Grid {
     /// This grid becomes `coarse` on cells half as wide.
     fn twice(&mut self, coarse: &Self) {
         self.reset(coarse.width * 2, coarse.height * 2);
-        for y in 0..self.height {
-            for x in 0..self.width {
-                self.values[y * self.width + x] = coarse.between(x, y);
+        for (y, line) in self.values.chunks_exact_mut(coarse.width * 2).enumerate() {
+            let [near, far] = near_far(y, coarse.height);
+            let row = |row: usize| &coarse.values[row * coarse.width..(row + 1) * coarse.width];
+            let (near, far) = (row(near), row(far));
+            let column = |x: usize| 3.0 * near[x] + far[x];
+            let mut left = column(0);
+            for (x, pair) in line.chunks_exact_mut(2).enumerate() {
+                let (middle, right) = (column(x), column((x + 1).min(coarse.width - 1)));
+                pair[0] = (3.0 * middle + left) / 16.0;
+                pair[1] = (3.0 * middle + right) / 16.0;
+                left = middle;
             }
         }
     }
@@ -331,17 +385,19 @@ impl Grid {
         }
     }
 
-    /// A row between two rows of cells, with 8 fractional bits, and one value more so that the last has a neighbour.
+    /// A row of cells, or the last one, stretched over the columns of samples, with 8 fractional bits.
     #[expect(clippy::cast_possible_truncation, reason = "a byte with 8 more bits")]
-    fn line(&self, upper: u32, share: i32, line: &mut Vec<i32>) {
-        let upper = upper as usize;
-        let lower = (upper + 1).min(self.height - 1);
-        let row = |row: usize| &self.values[row * self.width..(row + 1) * self.width];
-        #[expect(clippy::cast_precision_loss, reason = "in 0..=256")]
-        let share = share as f32 / 256.0;
-        line.clear();
-        line.extend(row(upper).iter().zip(row(lower)).map(|(one, two)| ((one + (two - one) * share) * 256.0) as i32));
-        line.push(line[self.width - 1]);
+    fn stretch(&self, row: u32, columns: &[(u32, i32)], stretched: &mut Vec<i32>) {
+        let row = (row as usize).min(self.height - 1);
+        let row = &self.values[row * self.width..(row + 1) * self.width];
+        stretched.clear();
+        stretched.extend(columns.iter().map(|&(left, share)| {
+            let left = left as usize;
+            let (one, two) = (row[left], row[(left + 1).min(row.len() - 1)]);
+            #[expect(clippy::cast_precision_loss, reason = "in 0..=256")]
+            let share = share as f32 / 256.0;
+            ((one + (two - one) * share) * 256.0) as i32
+        }));
     }
 }
 
