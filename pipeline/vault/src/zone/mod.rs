@@ -166,3 +166,45 @@ pub enum OutlineError {
     /// All corners lie on one line, so that nothing would be hidden.
     Flat,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::picture::{Matrix, Range};
+
+    #[test]
+    fn what_encloses_nothing_is_no_outline() {
+        let cases: [(&[[f32; 2]], OutlineError); 6] = [
+            (&[], OutlineError::TooFewCorners),
+            (&[[0.0, 0.0], [1.0, 1.0]], OutlineError::TooFewCorners),
+            (&[[0.0, 0.0], [1.0, 0.0], [0.5, 1.1]], OutlineError::OutsideThePicture(2)),
+            (&[[0.0, f32::NAN], [1.0, 0.0], [0.5, 1.0]], OutlineError::OutsideThePicture(0)),
+            (&[[0.1, 0.1], [0.5, 0.5], [0.9, 0.9]], OutlineError::Flat),
+            (&[[0.3, 0.3], [0.3, 0.3], [0.3, 0.3]], OutlineError::Flat),
+        ];
+        for (corners, fault) in cases {
+            assert_eq!(Outline::new(corners), Err(fault), "{corners:?}");
+        }
+        assert!(Outline::new(&[[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]).is_ok());
+    }
+
+    #[test]
+    fn a_thousand_zones_hide_what_each_of_them_hides() {
+        let format = Format::video(Size::new(200, 150), Matrix::Bt709, Range::Limited);
+        let corner = |number: u32| [(number % 40) as f32 / 41.0, (number / 40) as f32 / 26.0];
+        let zone = |number: u32| {
+            let [x, y] = corner(number);
+            let outline = Outline::new(&[[x, y], [x + 0.01, y], [x, y + 0.02]]).unwrap();
+            Zone { outline, style: if number.is_multiple_of(2) { ZoneStyle::Solid } else { ZoneStyle::Blur } }
+        };
+        let all: Vec<Zone> = (0..1000).map(zone).collect();
+        let together = Zones::new(&all, format);
+        for zone in &all {
+            let alone = Zones::new(std::slice::from_ref(zone), format);
+            let hidden = (0..150).flat_map(|y| (0..200).map(move |x| (x, y))).filter(|(x, y)| alone.covers(*x, *y));
+            let hidden: Vec<_> = hidden.collect();
+            assert!(!hidden.is_empty() && hidden.iter().all(|(x, y)| together.covers(*x, *y)));
+        }
+        assert!((0.05..0.9).contains(&together.covered_share()), "{}", together.covered_share());
+    }
+}

@@ -153,3 +153,101 @@ impl Grid {
 fn index(position: f64, count: u32) -> u32 {
     (position.max(0.0) as u32).min(count - 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const EIGHT: Size = Size::new(8, 8);
+
+    fn cells(outline: &[[f32; 2]], size: Size, chroma: Chroma) -> Vec<Vec<bool>> {
+        let outline = Outline::new(outline).unwrap();
+        let grid = Grid::new(size, chroma);
+        let mut spans = Spans::none(grid.rows);
+        spans.add(&outline, size, chroma);
+        let covered =
+            |row: u32, column: u32| spans.row(row).iter().any(|(first, end)| (*first..*end).contains(&column));
+        (0..grid.rows).map(|row| (0..grid.columns).map(|column| covered(row, column)).collect()).collect()
+    }
+
+    fn drawn(cells: &[Vec<bool>]) -> String {
+        let line = |row: &Vec<bool>| row.iter().map(|&covered| if covered { '#' } else { '.' }).collect::<String>();
+        cells.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Whether a point is inside, by the non-zero winding rule.
+    fn inside(corners: &[[f64; 2]], x: f64, y: f64) -> bool {
+        let edges = corners.iter().zip(corners.iter().cycle().skip(1));
+        let crossed = edges.filter_map(|(from, to)| crossing(*from, *to, y)).filter(|(at, _)| *at <= x);
+        crossed.map(|(_, direction)| direction).sum::<i32>() != 0
+    }
+
+    #[test]
+    fn a_sliver_thinner_than_a_pixel_is_covered_over_its_whole_length() {
+        let cells = cells(&[[0.0, 0.51], [1.0, 0.52], [1.0, 0.53]], EIGHT, Chroma::Full);
+        assert_eq!(drawn(&cells).lines().nth(4), Some("########"));
+        assert_eq!(cells.iter().flatten().filter(|covered| **covered).count(), 8);
+    }
+
+    #[test]
+    fn a_polygon_that_crosses_itself_covers_more_never_less() {
+        let bow_tie = cells(&[[0.0, 0.0], [1.0, 1.0], [1.0, 0.0], [0.0, 1.0]], EIGHT, Chroma::Full);
+        assert!(bow_tie[4][0] && bow_tie[4][7] && !bow_tie[0][3], "{}", drawn(&bow_tie));
+        let star = [[0.5, 0.0], [0.8, 1.0], [0.0, 0.4], [1.0, 0.4], [0.2, 1.0]];
+        let pentagram = cells(&star, EIGHT, Chroma::Full);
+        assert!(pentagram[4][3] && pentagram[4][4], "its middle, too:\n{}", drawn(&pentagram));
+    }
+
+    #[test]
+    fn the_whole_picture_is_covered_by_its_own_outline() {
+        let whole = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]];
+        for (width, height) in [(1, 1), (2, 3), (7, 5), (1, 40)] {
+            for chroma in [Chroma::Full, Chroma::Half] {
+                assert!(cells(&whole, Size::new(width, height), chroma).iter().flatten().all(|covered| *covered));
+            }
+        }
+    }
+
+    #[test]
+    fn spans_are_sorted_and_apart_and_can_be_taken_away() {
+        let mut row = vec![(5, 9), (1, 3), (2, 4), (9, 10)];
+        merge(&mut row);
+        assert_eq!(row, [(1, 4), (5, 10)]);
+        let mut spans = Spans { rows: vec![row] };
+        spans.subtract(&Spans { rows: vec![vec![(2, 6), (9, 20)]] });
+        assert_eq!(spans.row(0), [(1, 2), (6, 9)]);
+    }
+
+    proptest! {
+        /// Of points on a fine lattice, those that are inside lie in covered cells; cells far from all of them do not.
+        #[test]
+        fn a_cell_is_covered_exactly_if_the_polygon_meets_it(
+            corners in prop::collection::vec((0.0f32..=1.0, 0.0f32..=1.0), 3..8), width in 1u32..24, height in 1u32..24, half: bool,
+        ) {
+            let corners: Vec<[f32; 2]> = corners.into_iter().map(|(x, y)| [x, y]).collect();
+            prop_assume!(Outline::new(&corners).is_ok());
+            let (size, chroma) = (Size::new(width, height), if half { Chroma::Half } else { Chroma::Full });
+            let covered = cells(&corners, size, chroma);
+            let grid = Grid::new(size, chroma);
+            let placed: Vec<_> = corners.iter().map(|corner| grid.place(*corner)).collect();
+            const FINE: u32 = 9;
+            for (row, line) in (0u32..).zip(&covered) {
+                for (column, covered) in (0u32..).zip(line) {
+                    let at = |cell: u32, part: u32| f64::from(cell) + (f64::from(part) + 0.5) / f64::from(FINE);
+                    let met = (0..FINE * FINE).any(|part| inside(&placed, at(column, part % FINE), at(row, part / FINE)));
+                    prop_assert!(*covered || !met, "cell {column}, {row} is met and not covered");
+                    // An edge may pass between the lattice's points; then it passes through the cell.
+                    let edges = placed.iter().zip(placed.iter().cycle().skip(1));
+                    let mut walked = edges.flat_map(|(from, to)| (0..=400).map(move |step| {
+                        let share = f64::from(step) / 400.0;
+                        [from[0] + (to[0] - from[0]) * share, from[1] + (to[1] - from[1]) * share]
+                    }));
+                    let near = walked.any(|[x, y]| (x - at(column, FINE / 2)).abs() < 0.6 && (y - at(row, FINE / 2)).abs() < 0.6);
+                    prop_assert!(!*covered || met || near, "cell {column}, {row} is covered for nothing");
+                }
+            }
+        }
+    }
+}
