@@ -76,7 +76,9 @@ impl ConfigError {
 
 /// What the TOML reader found, in our words.
 pub(super) fn of_toml(error: &toml::de::Error) -> Fault {
-    let message = error.message().trim().to_owned();
+    // The reader speaks of its own types.
+    let message = error.message().trim().replace("expected i64", "expected a whole number");
+    let message = message.replace("expected f64", "expected a number");
     let help = match unknown_field(&message) {
         Some((name, known)) => match nearest(name, &known) {
             Some(close) => format!("did you mean `{close}`? Known here: {}", known.join(", ")),

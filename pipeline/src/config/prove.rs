@@ -68,6 +68,8 @@ pub(super) fn prove(file: ConfigFile, folder: &Path) -> Result<Config, Vec<Fault
         record: record.policy.map(|path| proof.path(&path)),
         log_level: proof.level(&log.level),
     };
+    // In the order in which they stand in the file.
+    proof.faults.sort_by_key(|fault| fault.span.start);
     if proof.faults.is_empty() { Ok(config) } else { Err(proof.faults) }
 }
 
