@@ -3,6 +3,7 @@
 //! What it shows: the `Detector` trait. Whatever finds boxes can stand in for the networks, a thermal sensor too.
 //! Run: `cargo run --release -p examples --example own_detector`
 //! See: how many spots were found in a made picture, and that none is left. It ends by itself.
+#![allow(clippy::print_stdout, reason = "what is printed is what the example shows")]
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -3,6 +3,7 @@
 //! What it shows: the `Sink` trait, and the whole path of a frame from a clip to the other side of the hatch.
 //! Run: `cargo run --release -p examples --example own_sink -- examples/media/solvay_pan.mp4`
 //! See: a line for each frame, light and dark as the redacted picture is. Ctrl-C stops it.
+#![allow(clippy::print_stdout, reason = "what is printed is what the example shows")]
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 //! What it shows: the shortest way through the vault, from pixels to a frame that may leave.
 //! Run: `cargo run --release -p examples --example redact_picture -- examples/media/solvay.jpg out.png`
 //! See: `out.png`, in which every face is a pane of frosted glass. It ends by itself.
+#![allow(clippy::print_stdout, reason = "what is printed is what the example shows")]
 
 use std::path::PathBuf;
 use std::sync::Arc;
