@@ -10,7 +10,7 @@ use frostglass::config::{CameraSource, Config, Target, describe, schema};
 use proptest::prelude::*;
 
 fn prove(text: &str) -> Result<Config, String> {
-    Config::prove(text, "camera.toml", Path::new("/home/owner")).map_err(|fault| fault.rendered())
+    Config::prove(text, "camera.toml", Path::new("/etc/frostglass")).map_err(|fault| fault.rendered())
 }
 
 #[test]
@@ -97,8 +97,8 @@ fn relative_paths_start_at_the_configs_folder() {
     let config =
         prove("[camera]\nsource = \"clips/a.mp4\"\n[emit]\njsonl = \"events.jsonl\"\npictures = \"/srv/out\"\n")
             .unwrap();
-    assert_eq!(config.camera.source, Some(CameraSource::Path(PathBuf::from("/home/owner/clips/a.mp4"))));
-    assert_eq!(config.emit.jsonl, Some(Target::File(PathBuf::from("/home/owner/events.jsonl"))));
+    assert_eq!(config.camera.source, Some(CameraSource::Path(PathBuf::from("/etc/frostglass/clips/a.mp4"))));
+    assert_eq!(config.emit.jsonl, Some(Target::File(PathBuf::from("/etc/frostglass/events.jsonl"))));
     assert_eq!(config.emit.pictures, Some(PathBuf::from("/srv/out")));
 }
 
