@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use frostglass_vault::{Picture, Size};
 
+use crate::detector::Detail;
 use crate::detector::{same, tensor_for};
-use crate::look::Look;
+use crate::look::{self, Look};
 use crate::merge::merge;
 use crate::network::session::{Network, fixed_input};
 use crate::shrink::Shrinker;
-use crate::{DetectError, ModelError, NetworkFile, Runtime};
+use crate::{DetectError, Family, ModelError, NetworkFile, Runtime};
 
 /// A network's times in milliseconds, taken by turns.
 #[derive(Clone, Copy, Debug, serde::Serialize)]
@@ -55,6 +56,44 @@ pub fn network(
         ours.push(timed(|| pair.ours(frame).map(drop))?);
     }
     Ok(Measured { bare: Percentiles::of(bare), ours: Percentiles::of(ours) })
+}
+
+/// The input in which one `fast` look at a picture of this size is shown to a network of this family.
+#[must_use]
+pub fn live_input(family: Family, picture: Size) -> Size {
+    fixed_input(family).unwrap_or_else(|| look::for_faces(picture, Detail::Fast)[0].input())
+}
+
+/// Shrinking and converting alone, as one `fast` look does it before the engine runs.
+pub struct Shrinking {
+    look: Look,
+    shrinker: Shrinker,
+    tensor: crate::shrink::Tensor,
+}
+
+impl Shrinking {
+    /// For pictures of this size.
+    #[must_use]
+    pub fn new(family: Family, picture: Size) -> Self {
+        let look = Look::into_input(picture, live_input(family, picture));
+        Self { look, shrinker: Shrinker::default(), tensor: tensor_for(family) }
+    }
+
+    /// Shrinks a picture, converts its colours and fills the tensor.
+    ///
+    /// # Errors
+    /// When the picture has no pixels.
+    pub fn shrink(&mut self, picture: &Picture<'_>) -> Result<(), DetectError> {
+        self.shrinker.shrink(picture, &self.look)?;
+        self.shrinker.fill(picture, &self.look, &mut self.tensor);
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Shrinking {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shrinking").field("look", &self.look).finish_non_exhaustive()
+    }
 }
 
 /// One network, ready to be run both ways, for a measuring loop of your own.

@@ -1,13 +1,24 @@
 //! Events: the JSON that other programs are written against.
+//!
+//! **Invariant.** Names and order of the fields are the contract: a field may be added at the end, none is renamed,
+//! moved or dropped. Nothing here names or describes a person beyond "a person was there".
+//!
+//! What raises an event is the business of the stage that saw it; writing the lines is a sink's.
 
 use serde::Serialize;
 
-/// What can be told about what the camera saw, as one JSON object a line.
+/// What can be told about what the camera saw and how it does, as one JSON object a line.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
     /// Something moved.
     Motion(Motion),
+    /// How the camera does, about once a second.
+    Health(Health),
+    /// Something is wrong, and more is masked because of it.
+    Fault(Fault),
+    /// What is hidden from now on.
+    Policy(Policy),
 }
 
 /// The start, an update or the end of motion.
@@ -51,4 +62,127 @@ pub enum What {
     Motion,
     /// A person, so the person network says.
     Person,
+}
+
+/// Counters and latency since the start.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Health {
+    /// Wall time, RFC 3339 in UTC with milliseconds.
+    pub time: String,
+    /// Frames that the source gave.
+    pub frames_in: u64,
+    /// Frames that were inspected in time.
+    pub inspected: u64,
+    /// Frames that left wholly masked.
+    pub masked: u64,
+    /// Frames that left, masked or not.
+    pub out: u64,
+    /// From capture to the hatch, since the start.
+    pub latency_ms: Latency,
+}
+
+/// Percentiles of a latency, in milliseconds; 0 when no frame left.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Latency {
+    /// Half of the frames were faster.
+    pub p50: f32,
+    /// 95 of 100 frames were faster.
+    pub p95: f32,
+}
+
+/// Something is wrong.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Fault {
+    /// Wall time of this message, RFC 3339 in UTC with milliseconds.
+    pub time: String,
+    /// What was tried, on what, what the system said; never a pixel.
+    pub what: String,
+    /// Wall time at which it began.
+    pub since: String,
+    /// What is masked because of it.
+    pub masked: Masked,
+}
+
+/// What a fault costs the viewer. There is no value for "less than before".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Masked {
+    /// No more than without the fault.
+    Nothing,
+    /// Parts of the picture that would be clear without it.
+    Parts,
+    /// The whole picture.
+    Everything,
+}
+
+/// What is hidden from now on.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Policy {
+    /// Wall time, RFC 3339 in UTC with milliseconds.
+    pub time: String,
+    /// What is hidden, one thing an entry, in the words of the configuration: `faces`, `zone "porch"`.
+    pub hides: Vec<String>,
+}
+
+/// A moment as events write it: RFC 3339 in UTC with milliseconds, such as `2026-11-23T18:00:00.123Z`.
+#[must_use]
+pub fn written(moment: jiff::Timestamp) -> String {
+    format!("{moment:.3}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(event: &Event) -> String {
+        serde_json::to_string(event).unwrap()
+    }
+
+    #[test]
+    fn a_motion_event_keeps_the_names_and_the_order_of_the_contract() {
+        let event = Event::Motion(Motion {
+            phase: Phase::Start,
+            id: "01JDCN7WG0QJ3Y4V5B6C7D8E9F".to_owned(),
+            time: written("2026-11-23T19:00:00.123987+01:00".parse().unwrap()),
+            frame: 4711,
+            zones: vec!["porch".to_owned()],
+            what: What::Person,
+            score: 0.83,
+            area: [0.10, 0.22, 0.31, 0.88],
+        });
+        assert_eq!(
+            json(&event),
+            r#"{"type":"motion","phase":"start","id":"01JDCN7WG0QJ3Y4V5B6C7D8E9F","time":"2026-11-23T18:00:00.123Z","#
+                .to_owned()
+                + r#""frame":4711,"zones":["porch"],"what":"person","score":0.83,"area":[0.1,0.22,0.31,0.88]}"#
+        );
+    }
+
+    #[test]
+    fn the_other_types_keep_theirs() {
+        let time = || written(jiff::Timestamp::UNIX_EPOCH);
+        let latency_ms = Latency { p50: 41.5, p95: 80.0 };
+        let cases = [
+            (
+                Event::Health(Health { time: time(), frames_in: 9, inspected: 7, masked: 1, out: 8, latency_ms }),
+                r#"{"type":"health","time":"1970-01-01T00:00:00.000Z","frames_in":9,"inspected":7,"masked":1,"out":8,"latency_ms":{"p50":41.5,"p95":80.0}}"#,
+            ),
+            (
+                Event::Fault(Fault {
+                    time: time(),
+                    what: "no answer".to_owned(),
+                    since: time(),
+                    masked: Masked::Everything,
+                }),
+                r#"{"type":"fault","time":"1970-01-01T00:00:00.000Z","what":"no answer","since":"1970-01-01T00:00:00.000Z","masked":"everything"}"#,
+            ),
+            (
+                Event::Policy(Policy { time: time(), hides: vec!["faces".to_owned()] }),
+                r#"{"type":"policy","time":"1970-01-01T00:00:00.000Z","hides":["faces"]}"#,
+            ),
+        ];
+        for (event, line) in cases {
+            assert_eq!(json(&event), line);
+        }
+    }
 }

@@ -1,9 +1,18 @@
 //! The camera's pipeline, in the order in which a frame meets it.
 //!
 //! [`capture`] brings frames in, [`hold`] owns them, [`inspect`] looks at them on a lease, the vault's redactor
-//! paints, [`hatch`] is the one opening in the wall, and [`emit`] is everything behind it.
+//! paints, [`hatch`] is the one opening in the wall, and [`emit`] is everything behind it. [`path`] wires them.
+//! The rest are leaves: what the owner wants ([`config`]), what is told ([`event`]), what is counted ([`metrics`]),
+//! what time it is ([`clock`]), and the program's [`commands`].
 
 pub mod capture;
+pub mod clock;
+pub mod commands;
+pub mod config;
 pub mod emit;
 pub mod event;
 pub mod hatch;
+pub mod hold;
+pub mod inspect;
+pub mod metrics;
+pub mod path;

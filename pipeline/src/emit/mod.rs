@@ -1,6 +1,30 @@
 //! Ways out for redacted frames and events: everything that has a network, a disk or an encoder.
 //!
-//! **Invariant.** Nothing here can name a raw frame: sinks get a [`ReceivedFrame`] and [`Event`]s.
+//! **Invariant.** Nothing here can name a raw frame: sinks get a [`ReceivedFrame`] and [`Event`]s. What stands
+//! under its final name is whole, or was there before: see [`Output`]. Nothing is encoded that nobody asked for.
+//!
+//! What the bytes of a picture or clip look like is [`encode`]'s business; what is in them was settled before
+//! they came through the hatch.
+
+pub mod encode;
+
+mod clip;
+mod lines;
+mod output;
+mod pictures;
+mod stream;
+#[cfg(test)]
+mod testing;
+
+use std::io;
+use std::path::Path;
+
+pub use clip::{ClipContainer, ClipFile};
+pub use encode::{PictureKind, encode_picture};
+pub use lines::JsonLines;
+pub use output::{Output, Overwrite};
+pub use pictures::{PictureFolder, write_picture};
+pub use stream::Y4mStream;
 
 use crate::event::Event;
 use crate::hatch::ReceivedFrame;
@@ -46,6 +70,81 @@ pub enum EmitError {
         /// What was tried.
         tried: &'static str,
         /// What the system said.
-        source: std::io::Error,
+        source: io::Error,
     },
+    /// There is no room left for it.
+    #[error("{path}: disk full after {bytes} bytes; make room, then try again")]
+    Full {
+        /// Which file.
+        path: String,
+        /// How much was handed to the system before it had no more room.
+        bytes: u64,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Whoever read it has gone. For a pipe this is an ordinary end, as with `head`.
+    #[error("{path}: closed by its reader")]
+    Closed {
+        /// What was written to.
+        path: String,
+    },
+    /// The output exists.
+    #[error("{path}: exists already; --force replaces it")]
+    Exists {
+        /// Which file.
+        path: String,
+    },
+    /// The output is an input. Not even `--force` makes that right: the original would be gone.
+    #[error("{path}: is the input {input}; give another name for the output")]
+    IsInput {
+        /// The output.
+        path: String,
+        /// The input which it is, by this or another name.
+        input: String,
+    },
+    /// The output is there and is no file, so that it can not be replaced by one.
+    #[error("{path}: is no ordinary file; give the name of a file")]
+    NotAFile {
+        /// Which path.
+        path: String,
+    },
+    /// This kind of output can not hold such frames.
+    #[error("{path}: {why}")]
+    Unsupported {
+        /// Which file or stream.
+        path: String,
+        /// What does not fit, and what to do.
+        why: String,
+    },
+    /// Nothing was written, because no frame came.
+    #[error("{path}: not a single frame came, so there is no file")]
+    Empty {
+        /// Which file.
+        path: String,
+    },
+}
+
+impl EmitError {
+    /// What a fault of the system means when `written` bytes of `path` have been handed over.
+    pub(crate) fn of(path: impl Into<String>, tried: &'static str, written: u64, source: io::Error) -> Self {
+        let path = path.into();
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { path, bytes: written, source },
+            io::ErrorKind::BrokenPipe => Self::Closed { path },
+            // Encoders say so, in their own words, when they can not hold a frame.
+            io::ErrorKind::Unsupported => Self::Unsupported { path, why: source.to_string() },
+            _ => Self::Io { path, tried, source },
+        }
+    }
+
+    /// Whether the reader of a pipe has gone, which ends a program without a fault.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        matches!(self, Self::Closed { .. })
+    }
+}
+
+/// How a path is shown in messages.
+pub(crate) fn shown(path: &Path) -> String {
+    path.display().to_string()
 }

@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+"""Makes the figures block of the README from what the benchmarks wrote.
+
+    python3 benches/figures/figures.py comparison.json [bench.json ...]          # prints the block
+    python3 benches/figures/figures.py --write comparison.json [bench.json ...]  # puts it into README.md
+
+Files are told apart by their content: what benches/compare/compare.py wrote has "clip", and what `frostglass bench
+--json` wrote has "networks". Nothing is put into the README by hand; what is not measured is not there.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+BEGIN, END = "<!-- figures:begin -->", "<!-- figures:end -->"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--write", action="store_true", help="put the block into README.md")
+    parser.add_argument("files", nargs="+", type=Path)
+    args = parser.parse_args()
+    block = "\n".join(section(file) for file in args.files).strip()
+    if not args.write:
+        print(block)
+        return
+    text = README.read_text()
+    if text.count(BEGIN) != 1 or text.count(END) != 1:
+        raise SystemExit(f"{README}: the markers {BEGIN} and {END} have to be there once each")
+    before, rest = text.split(BEGIN)
+    _, after = rest.split(END)
+    README.write_text(f"{before}{BEGIN}\n{block}\n{END}{after}")
+
+
+def section(file):
+    content = json.loads(file.read_text())
+    if "clip" in content:
+        return comparison(content)
+    if "networks" in content:
+        return bench(content)
+    raise SystemExit(f"{file}: neither a comparison nor a bench")
+
+
+def comparison(result):
+    clip, machine, runtime = result["clip"], result["machine"], result["runtime"]
+    parts = [
+        "### Beside deface 1.5.0",
+        f"One clip ({clip['source']}, scaled to {clip['size'][0]}×{clip['size'][1]}, {clip['frames']} frames), "
+        f"programs by turns, {clip['rounds']} times each, in one run, whole programs from start to finished file, default settings. "
+        f"{machine['cpu']}, {machine['threads']} threads; nasm: {result['nasm']}; ONNX Runtime {runtime['version']} "
+        f"(`{runtime['sha256'][:12]}…`) for both; Frostglass at `{result['frostglass']}`; load of the machine before "
+        f"the run {machine['load_at_start']:.1f}. Leaked: under 90 % of the labelled box was changed, as "
+        "`frostglass-calibrate leak` defines it; in brackets the 95 % bootstrap interval.",
+        table(speed_rows(clip), ["program", "ms a frame", "speed ÷ deface", "CPU s", "peak MiB", "leaked faces",
+                                 "≥ 16 px", "leaked tracks", "over-redaction"]),
+    ]
+    if "stills" in result:
+        stills = result["stills"]
+        parts += [
+            f"Labelled pictures ({stills['source']}, {stills['pictures']}), the same machine and settings:",
+            table(still_rows(stills), ["program", "ms a picture", "leaked faces", "≥ 16 px", "over-redaction"]),
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+def bench(result):
+    parts = [
+        "### Networks and path",
+        f"`frostglass bench` on {result['cpu']}, {result['cores']} cores, frames of {result['frame']}; ONNX Runtime "
+        f"`{result['runtime_sha256'][:12]}…`. Ours is shrinking, running and decoding; bare is the engine's call on "
+        "the same input; both by turns in one run.",
+        table(network_rows(result["networks"]),
+              ["network", "input", "threads", "ours p50 / p95 / p99 ms", "bare p50 ms", "ours ÷ bare"]),
+    ]
+    path = result.get("path")
+    if path:
+        rows = [[stage["stage"], *(f"{stage[key]:.0f}" for key in ("p50_us", "p95_us", "p99_us"))]
+                for stage in path["stages"]]
+        parts += [
+            f"The path from capture to the hatch, four faces, without networks and codecs: {path['sum_p50_us']:.0f} µs, "
+            f"{path['sum_over_memcpy']:.1f} times a copy of the frame.",
+            table(rows, ["stage", "p50 µs", "p95 µs", "p99 µs"]),
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+def network_rows(networks):
+    for row in networks:
+        ours, bare = row["ours"], row["bare"]
+        three = " / ".join(f"{ours[key]:.1f}" for key in ("p50", "p95", "p99"))
+        yield [row["network"], row["input"], str(row["threads"]), three, f"{bare['p50']:.1f}",
+               f"{ours['p50'] / bare['p50']:.2f}"]
+
+
+def speed_rows(clip):
+    base = clip["programs"]["deface 1.5.0"]["ms_per_frame"]
+    for name, program in clip["programs"].items():
+        leak = program["leak"]
+        tracks = leak.get("tracks")
+        yield [
+            name, f"{program['ms_per_frame']:.0f}", f"{base / program['ms_per_frame']:.1f}",
+            f"{min(program['cpu_s']):.1f}", f"{program['peak_mib']:.0f}", rate(leak["overall"]), rate(large(leak)),
+            f"{tracks['with_any_leaked_frame']} of {tracks['n']}" if tracks else "–", over(leak),
+        ]
+
+
+def still_rows(stills):
+    for name, program in stills["programs"].items():
+        leak = program["leak"]
+        yield [name, f"{program['ms_per_picture']:.0f}", rate(leak["overall"]), rate(large(leak)), over(leak)]
+
+
+def large(leak):
+    """Faces of 16 pixels and more; sums have no interval of their own."""
+    groups = [group for name, group in leak["by_height"].items() if not name.startswith("<")]
+    return {"n": sum(group["n"] for group in groups), "leaked": sum(group["leaked"] for group in groups)}
+
+
+def rate(group):
+    if not group["n"]:
+        return "–"
+    text = f"{100 * group['leaked'] / group['n']:.1f} % of {group['n']}"
+    interval = group.get("leak_interval")
+    if interval:
+        low, high = (interval["low"], interval["high"]) if isinstance(interval, dict) else interval
+        text += f" ({100 * low:.1f}–{100 * high:.1f})"
+    return text
+
+
+def over(leak):
+    share = leak.get("over_redaction")
+    return f"{100 * share['share_of_non_target_pixels']:.2f} %" if share else "–"
+
+
+def table(rows, head):
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+if __name__ == "__main__":
+    main()

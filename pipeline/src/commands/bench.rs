@@ -1,0 +1,297 @@
+//! `frostglass bench`: what the networks, and the path of a frame, cost on this machine.
+//!
+//! **Invariant.** What is compared is measured by turns in one run: on a busy machine ratios hold, milliseconds do
+//! not. The frame is filled with texture, so that no page is touched for the first time while a clock runs.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use clap::Args;
+use frostglass_models::{Family, NetworkFile, Runtime, measure};
+use frostglass_vault::{
+    Area, Blank, Detection, Findings, Format, Inspected, Kind, Matrix, Outline, PersonRule, Policy, Pool, Range,
+    Redactor, Score, Size, Stamp, Style, Zone, ZoneStyle, Zones,
+};
+use serde::Serialize;
+
+use super::{Done, WrongUse};
+use crate::hatch::{Hatch, Outbound, Received, WhenFull, in_process};
+use crate::inspect::motion::{Watch, WatchSettings};
+
+/// Arguments of `frostglass bench`.
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// One network only: yunet, centerface or efficientdet (default: all)
+    #[arg(long, value_name = "NAME")]
+    model: Option<String>,
+    /// Size of the camera's frames
+    #[arg(long, value_name = "WxH", default_value = "1280x720")]
+    size: String,
+    /// Threads for a network (default: 1, and all cores)
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Measure the stages of the path too, without networks and codecs
+    #[arg(long)]
+    path: bool,
+    /// Print JSON to standard output
+    #[arg(long)]
+    json: bool,
+}
+
+/// Rounds of each measurement, after a few that warm up.
+const ROUNDS: usize = 60;
+const PATH_ROUNDS: usize = 300;
+
+#[derive(Debug, Serialize)]
+struct Report {
+    cpu: String,
+    cores: usize,
+    runtime_sha256: String,
+    runtime_pinned: bool,
+    frame: String,
+    networks: Vec<NetworkRow>,
+    path: Option<PathReport>,
+}
+
+#[derive(Debug, Serialize)]
+struct NetworkRow {
+    network: String,
+    input: String,
+    threads: usize,
+    #[serde(flatten)]
+    measured: measure::Measured,
+}
+
+#[derive(Debug, Serialize)]
+struct PathReport {
+    stages: Vec<Stage>,
+    sum_p50_us: f64,
+    memcpy_p50_us: f64,
+    sum_over_memcpy: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Stage {
+    stage: &'static str,
+    p50_us: f64,
+    p95_us: f64,
+    p99_us: f64,
+}
+
+pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<Done> {
+    let size = parse_size(&args.size)?;
+    let families = parse_model(args.model.as_deref())?;
+    let runtime = Runtime::load()?;
+    let threads: Vec<usize> = match (args.threads, super::networks::all_cores()) {
+        (Some(threads), _) => vec![threads.max(1)],
+        (None, 1) => vec![1],
+        (None, cores) => vec![1, cores],
+    };
+    let mut report = Report {
+        cpu: cpu_name(),
+        cores: super::networks::all_cores(),
+        runtime_sha256: runtime.sha256().to_owned(),
+        runtime_pinned: runtime.is_pinned(),
+        frame: size.to_string(),
+        networks: Vec::new(),
+        path: None,
+    };
+    for family in families {
+        for &threads in &threads {
+            let network = NetworkFile::Bundled(family);
+            let threads_in_words = super::redact::plural(threads as u64, "thread");
+            eprintln!("frostglass: measuring {} with {threads_in_words}", family.name());
+            report.networks.push(measure_network(&runtime, &network, size, threads)?);
+        }
+    }
+    if args.path {
+        eprintln!("frostglass: measuring the path at {size}");
+        report.path = Some(measure_path(size)?);
+    }
+    print(&report, args.json)?;
+    Ok(Done::Whole)
+}
+
+fn measure_network(runtime: &Runtime, network: &NetworkFile, size: Size, threads: usize) -> anyhow::Result<NetworkRow> {
+    let pool = Pool::new(format(size), 1);
+    let mut raw = textured(&pool)?.expose(STAMP, &Zones::none());
+    let look = raw.lend();
+    let input = measure::live_input(network.family(), size);
+    let measured = measure::network(runtime, network, input, &look.picture(), threads, ROUNDS)?;
+    let name = network.family().name().to_owned();
+    Ok(NetworkRow { network: name, input: input.to_string(), threads, measured })
+}
+
+const STAMP: Stamp = Stamp { sequence: 0, time: Duration::ZERO };
+
+/// Each stage of the path by turns, and a plain copy of the frame beside them.
+fn measure_path(size: Size) -> anyhow::Result<PathReport> {
+    let format = format(size);
+    let pool = Pool::new(format, 4);
+    let zones = Arc::new(Zones::new(&[corner_zone()?], format));
+    let policy = Policy { style: Style::Blur, persons: PersonRule::Head, margin: 0.5 };
+    let mut redactor = Redactor::new(policy, format, Arc::clone(&zones));
+    let mut watch = Watch::new(WatchSettings::default(), format);
+    let mut shrinker = measure::Shrinking::new(Family::YuNet, size);
+    let (mut hatch, front) = in_process(2, WhenFull::Replace);
+    let (source, mut target) = (texture(format.bytes()), vec![1; format.bytes()]);
+
+    let names = ["memcpy", "capture", "zones", "motion", "shrink", "redact", "hatch"];
+    let mut times: Vec<Vec<Duration>> = vec![Vec::with_capacity(PATH_ROUNDS); names.len()];
+    for round in 0..PATH_ROUNDS + 20 {
+        let mut clock = Instant::now();
+        let mut laps = [Duration::ZERO; 7];
+        let mut lap = |index: usize| {
+            laps[index] = clock.elapsed();
+            clock = Instant::now();
+        };
+        target.copy_from_slice(std::hint::black_box(&source));
+        std::hint::black_box(&target);
+        lap(0);
+        let mut blank = pool.blank().context("the pool is empty")?;
+        fill(&mut blank, &source);
+        lap(1);
+        let stamp = Stamp { sequence: round as u64, time: Duration::from_millis(33) * round as u32 };
+        let mut raw = blank.expose(stamp, &zones);
+        lap(2);
+        let mut look = raw.lend();
+        let mut found = look.take_notepad();
+        let mut events = Vec::new();
+        watch.observe(&look.picture(), stamp, None, jiff::Timestamp::UNIX_EPOCH, &mut events);
+        lap(3);
+        shrinker.shrink(&look.picture())?;
+        lap(4);
+        drop(look);
+        found.extend(four_faces());
+        let redacted = redactor.redact(Inspected::new(raw, Findings::Complete(found)));
+        lap(5);
+        hatch.publish(Outbound::Frame(redacted))?;
+        let Some(Received::Frame(received)) = front.receive(Duration::from_secs(1)) else {
+            anyhow::bail!("nothing came through the hatch");
+        };
+        lap(6);
+        drop(received);
+        if round >= 20 {
+            laps.iter().zip(&mut times).for_each(|(&lap, times)| times.push(lap));
+        }
+    }
+    let stages: Vec<_> = names.into_iter().zip(&mut times).map(|(stage, times)| Stage::of(stage, times)).collect();
+    let sum_p50_us: f64 = stages[1..].iter().map(|stage| stage.p50_us).sum();
+    let memcpy_p50_us = stages[0].p50_us;
+    Ok(PathReport { sum_over_memcpy: sum_p50_us / memcpy_p50_us, stages, sum_p50_us, memcpy_p50_us })
+}
+
+impl Stage {
+    fn of(stage: &'static str, times: &mut [Duration]) -> Self {
+        times.sort_unstable();
+        let at = |share: f64| {
+            let index = ((times.len() - 1) as f64 * share).round() as usize;
+            times[index].as_secs_f64() * 1e6
+        };
+        Self { stage, p50_us: at(0.5), p95_us: at(0.95), p99_us: at(0.99) }
+    }
+}
+
+fn corner_zone() -> anyhow::Result<Zone> {
+    let corners = [[0.0, 0.0], [0.2, 0.0], [0.15, 0.3], [0.0, 0.25]];
+    let outline = Outline::new(&corners).map_err(|fault| anyhow::anyhow!("{fault:?}"))?;
+    Ok(Zone { outline, style: ZoneStyle::Solid })
+}
+
+/// Four faces of about a tenth of the picture's height each, which is what a doorbell sees.
+fn four_faces() -> impl Iterator<Item = Detection> {
+    [0.25f32, 0.42, 0.6, 0.8].into_iter().filter_map(|left| {
+        let area = Area::new(left, 0.35, left + 0.05, 0.47)?;
+        Some(Detection { kind: Kind::Face, area, score: Score::new(0.9)? })
+    })
+}
+
+fn format(size: Size) -> Format {
+    Format::video(size, Matrix::Bt709, Range::Limited)
+}
+
+fn textured(pool: &Pool) -> anyhow::Result<Blank> {
+    let mut blank = pool.blank().context("the pool is empty")?;
+    fill(&mut blank, &texture(pool.format().bytes()));
+    Ok(blank)
+}
+
+fn fill(blank: &mut Blank, source: &[u8]) {
+    let mut rest = source;
+    for plane in blank.planes_mut() {
+        let (bytes, left) = rest.split_at(plane.bytes.len());
+        plane.bytes.copy_from_slice(bytes);
+        rest = left;
+    }
+}
+
+/// Waves and noise: no value is zero, neighbours are alike.
+fn texture(length: usize) -> Vec<u8> {
+    let mut noise = 0x2545_f491_u32;
+    let sample = |index: usize| {
+        noise ^= noise << 13;
+        noise ^= noise >> 17;
+        noise ^= noise << 5;
+        let wave = (index as f32 / 37.0).sin() * 40.0 + (index as f32 / 4001.0).cos() * 30.0;
+        (128.0 + wave) as u8 / 2 * 2 + 1 + (noise % 8) as u8
+    };
+    (0..length).map(sample).collect()
+}
+
+#[expect(clippy::print_stdout, reason = "the measurements are this command's data")]
+fn print(report: &Report, json: bool) -> anyhow::Result<()> {
+    if json {
+        println!("{}", serde_json::to_string_pretty(report)?);
+        return Ok(());
+    }
+    println!("{}, {} cores, frames of {}", report.cpu, report.cores, report.frame);
+    println!(
+        "{:<14} {:>9} {:>7}  {:>26}  {:>26}  {:>6}",
+        "network", "input", "threads", "ours p50/p95/p99 ms", "bare engine ms", "ratio"
+    );
+    for NetworkRow { network, input, threads, measured } in &report.networks {
+        let three = |times: &measure::Percentiles| format!("{:8.2} {:8.2} {:8.2}", times.p50, times.p95, times.p99);
+        let (ours, bare) = (three(&measured.ours), three(&measured.bare));
+        println!(
+            "{network:<14} {input:>9} {threads:>7}  {ours}  {bare}  {:>6.2}",
+            measured.ours.p50 / measured.bare.p50
+        );
+    }
+    if let Some(path) = &report.path {
+        println!("{:<14} {:>10} {:>10} {:>10}", "stage", "p50 µs", "p95 µs", "p99 µs");
+        for Stage { stage, p50_us, p95_us, p99_us } in &path.stages {
+            println!("{stage:<14} {p50_us:>10.0} {p95_us:>10.0} {p99_us:>10.0}");
+        }
+        println!(
+            "path without networks and codecs: {:.0} µs, {:.1} copies of the frame",
+            path.sum_p50_us, path.sum_over_memcpy
+        );
+    }
+    Ok(())
+}
+
+fn parse_size(text: &str) -> anyhow::Result<Size> {
+    let wrong = || WrongUse(format!("--size {text}: expected WIDTHxHEIGHT, such as 1280x720, each 16 to 16384"));
+    let (width, height) = text.split_once('x').ok_or_else(wrong)?;
+    let side = |side: &str| side.parse().ok().filter(|side| (16..=16_384).contains(side));
+    Ok(Size::new(side(width).ok_or_else(wrong)?, side(height).ok_or_else(wrong)?))
+}
+
+fn parse_model(name: Option<&str>) -> anyhow::Result<Vec<Family>> {
+    Ok(match name {
+        None => vec![Family::YuNet, Family::CenterFace, Family::EfficientDet],
+        Some("yunet") => vec![Family::YuNet],
+        Some("centerface") => vec![Family::CenterFace],
+        Some("efficientdet") => vec![Family::EfficientDet],
+        Some(name) => {
+            return Err(WrongUse(format!("--model {name}: expected yunet, centerface or efficientdet")).into());
+        }
+    })
+}
+
+fn cpu_name() -> String {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ").map(|(_, name)| name));
+    name.map_or_else(|| std::env::consts::ARCH.to_owned(), str::to_owned)
+}

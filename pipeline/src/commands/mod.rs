@@ -1,0 +1,112 @@
+//! The sub-commands, each in a file of its own, and what they share.
+//!
+//! **Invariant.** Nothing here decides what is hidden: commands put the parts together and tell people about it.
+
+mod bench;
+mod check;
+mod networks;
+mod plan;
+mod redact;
+mod run;
+mod stills;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use clap::{Parser, Subcommand};
+
+/// Decides what may leave a camera: blurs faces, paints over zones, lets out only redacted frames and motion events.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 110, after_help = AFTER_HELP)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  frostglass redact photo.jpg -o redacted/        a picture, into a folder
+  frostglass redact holiday/ -o redacted/         a folder of pictures and clips, names kept
+  frostglass redact clip.mp4 -o clip-redacted.mp4
+  frostglass check --config camera.toml           what would this config hide?
+  frostglass run --config camera.toml             the camera, until Ctrl-C
+
+Whatever cannot be inspected is masked whole, or not written at all; it never leaves as it was.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the camera that a config describes, until Ctrl-C, SIGTERM or the clip's end
+    Run(run::RunArgs),
+    /// Redact files: pictures (JPEG, PNG, WebP), clips (MP4, MJPEG, Y4M; others through ffmpeg), folders of them
+    Redact(redact::RedactArgs),
+    /// Measure the networks, or the path of a frame, on this machine
+    Bench(bench::BenchArgs),
+    /// Prove a config, and say in plain words what it hides, watches and emits
+    Check(check::CheckArgs),
+}
+
+/// How a command ended that did not fail as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// All of it.
+    Whole,
+    /// Some of it failed, and was named.
+    InPart,
+}
+
+/// The command line asked for something that makes no sense.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct WrongUse(pub(crate) String);
+
+/// Carries out what the arguments ask for.
+///
+/// # Errors
+/// When it failed; [`WrongUse`] inside when it was asked wrongly.
+pub fn carry_out(args: Args) -> anyhow::Result<Done> {
+    match args.command {
+        Command::Run(args) => run::run(&args),
+        Command::Redact(args) => redact::redact(&args),
+        Command::Bench(args) => bench::bench(&args),
+        Command::Check(args) => check::check(&args),
+    }
+}
+
+/// An error as people read it: config faults with their code frame, others as one sentence with its causes.
+#[must_use]
+pub fn told(error: &anyhow::Error) -> String {
+    match error.downcast_ref::<crate::config::ConfigError>() {
+        Some(fault) => format!("frostglass: {}", fault.rendered()),
+        None => format!("frostglass: {error:#}"),
+    }
+}
+
+/// Set by the first Ctrl-C or SIGTERM, to end cleanly; the second one ends the program at once.
+pub(crate) fn stop_on_signals() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        // Registered first, it acts on the second signal: the flag is only set after it looked.
+        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))?;
+        signal_hook::flag::register(signal, Arc::clone(&stop))?;
+    }
+    Ok(stop)
+}
+
+/// Log lines go to standard error; `RUST_LOG` wins over the config.
+pub(crate) fn start_log(level: &str) {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(format!("{level},ort=error")));
+    // A second start in one process (tests) keeps the first one's.
+    let _ =
+        tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr).try_init();
+}
+
+/// The config that a command was given, or the defaults.
+pub(crate) fn config_or_default(path: Option<&PathBuf>) -> anyhow::Result<crate::config::Config> {
+    match path {
+        Some(path) => Ok(crate::config::Config::read(path)?),
+        None => Ok(crate::config::Config::default_for_files()),
+    }
+}

@@ -1,0 +1,142 @@
+//! From a config to networks that are loaded and have proved themselves.
+
+use anyhow::Context;
+use frostglass_models::{Detail, FaceSetup, Family, NetworkFile, Runtime, face_detector, person_detector};
+use frostglass_vault::{PersonRule, Policy, Zone};
+
+use crate::config::{self, Config, FaceModel, PersonModel, ZoneRule};
+use crate::inspect::Inspector;
+use crate::inspect::motion::{Watch, WatchRule, WatchSettings, WatchZone};
+
+/// What the networks look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Medium {
+    /// Single pictures: `thorough` unless the config says otherwise, persons on each.
+    Stills,
+    /// Clips and cameras: `balanced` unless the config says otherwise, persons on each n-th frame.
+    Moving,
+}
+
+/// The engine and the names of the networks that a config asks for.
+pub(crate) struct Networks {
+    runtime: Runtime,
+    faces: FaceSetup,
+    persons: Option<NetworkFile>,
+    every: u32,
+}
+
+impl Networks {
+    /// Finds the inference engine, and says when something of it is not the pinned one.
+    pub(crate) fn find(config: &Config, medium: Medium) -> anyhow::Result<Self> {
+        let runtime = Runtime::load()?;
+        if !runtime.is_pinned() {
+            let (path, hash) = (runtime.path().display(), runtime.sha256());
+            eprintln!("frostglass: note: using ONNX Runtime from {path} (SHA-256 {hash}), which is not pinned");
+        }
+        let faces = FaceSetup {
+            networks: face_networks(&config.faces.model),
+            detail: detail(config, medium),
+            score: config.faces.score,
+            threads: 1,
+        };
+        let wanted = config.persons.rule != PersonRule::None || (medium == Medium::Moving && config.events.motion);
+        let persons = wanted.then(|| person_network(&config.persons.model));
+        for own in faces.networks.iter().chain(&persons).filter(|network| !network.is_pinned()) {
+            let file = own.card()?.file;
+            eprintln!("frostglass: note: {file} is your own network: its hash is not pinned");
+        }
+        let every = match medium {
+            Medium::Stills => 1,
+            Medium::Moving => config.persons.every,
+        };
+        Ok(Self { runtime, faces, persons, every })
+    }
+
+    /// Loads the networks, each of which must find what is in its test picture.
+    pub(crate) fn inspector(&self, threads: usize) -> anyhow::Result<Inspector> {
+        let setup = FaceSetup { threads, ..self.faces.clone() };
+        let inspector = Inspector::new(face_detector(&self.runtime, &setup).context("the face network")?);
+        match &self.persons {
+            None => Ok(inspector),
+            Some(network) => {
+                let persons = person_detector(&self.runtime, network, threads).context("the person network")?;
+                Ok(inspector.with_persons(persons, self.every))
+            }
+        }
+    }
+}
+
+/// How many threads a network may use when nothing else runs.
+pub(crate) fn all_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// What the redactor has to do.
+pub(crate) fn policy(config: &Config) -> Policy {
+    Policy { style: config.faces.style, persons: config.persons.rule, margin: config.faces.margin }
+}
+
+/// The zones that are painted over.
+pub(crate) fn hidden_zones(config: &Config) -> Vec<Zone> {
+    let hidden = config.zones.iter().filter(|zone| zone.rule == ZoneRule::Hide);
+    hidden.map(|zone| Zone { outline: zone.outline.clone(), style: zone.style }).collect()
+}
+
+/// Motion events, if the config wants them.
+pub(crate) fn watch(config: &Config, format: frostglass_vault::Format) -> Option<Watch> {
+    config.events.motion.then(|| {
+        let zones = config.zones.iter().map(|zone| WatchZone {
+            name: zone.name.clone(),
+            outline: zone.outline.clone(),
+            rule: match zone.rule {
+                ZoneRule::Hide => WatchRule::Hide,
+                ZoneRule::Watch => WatchRule::Watch,
+                ZoneRule::Ignore => WatchRule::Ignore,
+            },
+        });
+        let settings = WatchSettings {
+            motion: true,
+            sensitivity: config.events.sensitivity,
+            cooldown: config.events.cooldown,
+            zones: zones.collect(),
+        };
+        Watch::new(settings, format)
+    })
+}
+
+/// How closely faces are looked for.
+pub(crate) fn detail(config: &Config, medium: Medium) -> Detail {
+    match (config.faces.detail, medium) {
+        (Some(config::Detail::Fast), _) => Detail::Fast,
+        (Some(config::Detail::Balanced), _) | (None, Medium::Moving) => Detail::Balanced,
+        (Some(config::Detail::Thorough), _) | (None, Medium::Stills) => Detail::Thorough,
+    }
+}
+
+/// The files of the face networks.
+pub(crate) fn face_networks(model: &FaceModel) -> Vec<NetworkFile> {
+    match model {
+        FaceModel::YuNet => vec![NetworkFile::Bundled(Family::YuNet)],
+        FaceModel::CenterFace => vec![NetworkFile::Bundled(Family::CenterFace)],
+        FaceModel::Both => vec![NetworkFile::Bundled(Family::YuNet), NetworkFile::Bundled(Family::CenterFace)],
+        FaceModel::Own { family, path } => vec![NetworkFile::Own { family: (*family).into(), path: path.clone() }],
+    }
+}
+
+/// The file of the person network.
+pub(crate) fn person_network(model: &PersonModel) -> NetworkFile {
+    match model {
+        PersonModel::EfficientDet => NetworkFile::Bundled(Family::EfficientDet),
+        PersonModel::Own { family, path } => NetworkFile::Own { family: (*family).into(), path: path.clone() },
+    }
+}
+
+impl From<config::Family> for Family {
+    fn from(family: config::Family) -> Self {
+        match family {
+            config::Family::YuNet => Self::YuNet,
+            config::Family::CenterFace => Self::CenterFace,
+            config::Family::EfficientDet => Self::EfficientDet,
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! The hold: owns every raw frame from capture until it leaves, in order.
+//!
+//! **Invariant.** Frames leave in the order in which they came, each exactly once, and none later than its due
+//! time: what is not known by then leaves as [`Findings::Missing`], wholly masked. A late answer changes nothing.
+//! A frame whose lease is still out leaves masked too, and the pool keeps its memory until the lease comes back.
+//!
+//! The hold knows no threads and no clock: it is told the time. Who looks at a lent frame is `inspect`'s business,
+//! what tracks make of findings is `track`'s.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use frostglass_vault::{Findings, Inspected, Look, RawFrame, Stamp};
+
+/// The longest look-ahead, in frames.
+pub const LONGEST: usize = 15;
+
+/// A delay line of frames.
+#[derive(Debug)]
+pub struct Hold {
+    lane: VecDeque<Held>,
+    limits: Limits,
+    closed: bool,
+}
+
+/// How long the hold keeps a frame.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// A frame leaves when so many successors are settled; at most [`LONGEST`].
+    pub look_ahead: usize,
+    /// From capture to findings; after that, they count as missing.
+    pub deadline: Duration,
+    /// From one frame to the next.
+    pub frame_time: Duration,
+}
+
+/// What comes out of the hold.
+#[derive(Debug)]
+pub enum Leaving {
+    /// A frame with what is known about it.
+    Frame(Inspected),
+    /// A frame that was never read whole: only its place in the sequence is known.
+    Lost(Stamp),
+}
+
+#[derive(Debug)]
+struct Held {
+    stamp: Stamp,
+    frame: Option<RawFrame>,
+    captured: Duration,
+    findings: Option<Findings>,
+}
+
+impl Hold {
+    /// An empty hold.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        let limits = Limits { look_ahead: limits.look_ahead.min(LONGEST), ..limits };
+        Self { lane: VecDeque::with_capacity(2 * (limits.look_ahead + 1)), limits, closed: false }
+    }
+
+    /// Takes a frame in, and lends it to the inspector.
+    pub fn take_in(&mut self, mut frame: RawFrame, captured: Duration) -> Look {
+        let look = frame.lend();
+        self.lane.push_back(Held { stamp: frame.stamp(), frame: Some(frame), captured, findings: None });
+        look
+    }
+
+    /// Keeps the place of a frame that could not be read: a masked one will leave in its stead.
+    pub fn take_in_lost(&mut self, stamp: Stamp, captured: Duration) {
+        self.lane.push_back(Held { stamp, frame: None, captured, findings: Some(Findings::Missing) });
+    }
+
+    /// Ties findings to the frame with this sequence number. What comes late, or twice, changes nothing.
+    pub fn settle(&mut self, sequence: u64, findings: Findings) {
+        let Some(held) = self.lane.iter_mut().find(|held| held.stamp.sequence == sequence) else { return };
+        if held.findings.is_none() {
+            held.findings = Some(findings);
+        }
+    }
+
+    /// The source has ended: no successor has to be waited for.
+    pub fn close(&mut self) {
+        self.closed = true;
+    }
+
+    /// Gives out the oldest frame, if it may or must leave now. Call until it gives none.
+    pub fn leave(&mut self, now: Duration) -> Option<(Leaving, Duration)> {
+        self.give_up_waiting(now);
+        let first = self.lane.front()?;
+        let settled_ahead = self.lane.iter().skip(1).take_while(|held| held.findings.is_some()).count();
+        let ready = first.findings.is_some() && (self.closed || settled_ahead >= self.limits.look_ahead);
+        // With the source at its end, successors still in the lane are waited for: the tracker will want them.
+        let waits_for_lane = self.closed && settled_ahead < self.limits.look_ahead.min(self.lane.len() - 1);
+        let due = now >= self.last_moment(first);
+        if !(ready && !waits_for_lane || due) {
+            return None;
+        }
+        let Held { stamp, frame, captured, findings } = self.lane.pop_front()?;
+        let leaving = match frame {
+            Some(frame) => Leaving::Frame(Inspected::new(frame, findings.unwrap_or(Findings::Missing))),
+            None => Leaving::Lost(stamp),
+        };
+        Some((leaving, captured))
+    }
+
+    /// When [`Hold::leave`] will give something out, even if nothing else happens; `None` when it is empty.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Duration> {
+        let first = self.lane.front()?;
+        let deadlines = self.lane.iter().filter(|held| held.findings.is_none()).map(|held| self.deadline(held));
+        Some(deadlines.fold(self.last_moment(first), Duration::min))
+    }
+
+    /// How long it keeps a frame.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Frames that are held now.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lane.len()
+    }
+
+    /// Whether no frame is held.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lane.is_empty()
+    }
+
+    /// Whoever was not looked at in time counts as never looked at.
+    fn give_up_waiting(&mut self, now: Duration) {
+        let deadline = self.limits.deadline;
+        for held in &mut self.lane {
+            if held.findings.is_none() && now >= held.captured.saturating_add(deadline) {
+                held.findings = Some(Findings::Missing);
+            }
+        }
+    }
+
+    fn deadline(&self, held: &Held) -> Duration {
+        held.captured.saturating_add(self.limits.deadline)
+    }
+
+    /// Capture, deadline and the frames of look-ahead: later than this, nothing stays.
+    fn last_moment(&self, held: &Held) -> Duration {
+        let frames = u32::try_from(self.limits.look_ahead).unwrap_or(u32::MAX);
+        self.deadline(held).saturating_add(self.limits.frame_time.saturating_mul(frames))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use frostglass_vault::{Format, Pool, Size, Zones};
+
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn hold(look_ahead: usize) -> (Hold, Pool) {
+        let limits = Limits { look_ahead, deadline: 200 * MS, frame_time: 40 * MS };
+        (Hold::new(limits), Pool::new(Format::still(Size::new(2, 2)), 32))
+    }
+
+    fn frame(pool: &Pool, sequence: u64) -> RawFrame {
+        pool.blank().unwrap().expose(Stamp { sequence, time: Duration::ZERO }, &Zones::none())
+    }
+
+    fn masked(leaving: Option<(Leaving, Duration)>) -> Option<bool> {
+        leaving.map(|(leaving, _)| match leaving {
+            Leaving::Frame(inspected) => inspected.is_missing(),
+            Leaving::Lost(_) => true,
+        })
+    }
+
+    #[test]
+    fn a_frame_waits_for_its_successors() {
+        let (mut hold, pool) = hold(2);
+        for sequence in 0..3u32 {
+            drop(hold.take_in(frame(&pool, sequence.into()), 40 * MS * sequence));
+        }
+        hold.settle(0, Findings::Complete(vec![]));
+        hold.settle(2, Findings::Complete(vec![]));
+        assert_eq!(masked(hold.leave(81 * MS)), None);
+        hold.settle(1, Findings::Complete(vec![]));
+        assert_eq!(masked(hold.leave(82 * MS)), Some(false));
+        assert_eq!(masked(hold.leave(82 * MS)), None);
+    }
+
+    #[test]
+    fn nothing_stays_longer_than_deadline_and_look_ahead() {
+        for look_ahead in 0..=LONGEST {
+            let (mut hold, pool) = hold(look_ahead);
+            drop(hold.take_in(frame(&pool, 0), Duration::ZERO));
+            let last = 200 * MS + 40 * MS * u32::try_from(look_ahead).unwrap();
+            assert_eq!(masked(hold.leave(last - MS)), None, "look-ahead {look_ahead}");
+            assert_eq!(masked(hold.leave(last)), Some(true), "look-ahead {look_ahead}");
+        }
+    }
+
+    #[test]
+    fn findings_in_time_are_kept_when_successors_never_come() {
+        let (mut hold, pool) = hold(3);
+        drop(hold.take_in(frame(&pool, 0), Duration::ZERO));
+        hold.settle(0, Findings::Complete(vec![]));
+        assert_eq!(masked(hold.leave(319 * MS)), None);
+        assert_eq!(masked(hold.leave(320 * MS)), Some(false));
+    }
+
+    #[test]
+    fn late_and_second_answers_change_nothing() {
+        let (mut hold, pool) = hold(1);
+        drop(hold.take_in(frame(&pool, 0), Duration::ZERO));
+        assert_eq!(masked(hold.leave(200 * MS)), None);
+        hold.settle(0, Findings::Complete(vec![]));
+        hold.close();
+        assert_eq!(masked(hold.leave(201 * MS)), Some(true));
+        hold.settle(0, Findings::Complete(vec![]));
+        assert_eq!(masked(hold.leave(10_000 * MS)), None);
+    }
+
+    #[test]
+    fn the_end_of_the_source_lets_the_last_frames_go_in_order() {
+        let (mut hold, pool) = hold(3);
+        for sequence in 0..3 {
+            drop(hold.take_in(frame(&pool, sequence), Duration::ZERO));
+        }
+        hold.settle(0, Findings::Complete(vec![]));
+        hold.close();
+        assert_eq!(masked(hold.leave(MS)), None, "its successors are still being looked at");
+        hold.settle(2, Findings::Complete(vec![]));
+        hold.settle(1, Findings::Missing);
+        let left: Vec<_> = std::iter::from_fn(|| masked(hold.leave(MS))).collect();
+        assert_eq!(left, [false, true, false]);
+    }
+
+    #[test]
+    fn a_lost_frame_keeps_its_place() {
+        let (mut hold, pool) = hold(0);
+        hold.take_in_lost(Stamp { sequence: 0, time: Duration::ZERO }, Duration::ZERO);
+        drop(hold.take_in(frame(&pool, 1), Duration::ZERO));
+        hold.settle(1, Findings::Complete(vec![]));
+        assert_eq!(masked(hold.leave(MS)), Some(true));
+        assert_eq!(masked(hold.leave(MS)), Some(false));
+    }
+
+    #[test]
+    fn it_tells_when_to_wake_it() {
+        let (mut hold, pool) = hold(2);
+        assert_eq!(hold.next_due(), None);
+        drop(hold.take_in(frame(&pool, 0), 10 * MS));
+        assert_eq!(hold.next_due(), Some(210 * MS), "to give up waiting");
+        hold.settle(0, Findings::Complete(vec![]));
+        assert_eq!(hold.next_due(), Some(290 * MS), "to leave without successors");
+    }
+}

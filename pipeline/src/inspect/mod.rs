@@ -1,0 +1,210 @@
+//! Looking at frames: motion, faces, persons.
+//!
+//! **Invariant.** Findings are complete only if the face network looked at this very frame and all it said made
+//! sense. Whatever else happens, an error, a nonsensical box, a person network that fails, the frame counts as not
+//! looked at.
+//!
+//! The inspector works on a lease and keeps no pixel. The networks are the models crate's, the frame is the hold's.
+
+pub mod motion;
+
+use frostglass_models::{DetectError, Detector};
+use frostglass_vault::{Area, Detection, Findings, Kind, Look, MOST_DETECTIONS, Picture};
+use jiff::Timestamp;
+
+use crate::event::Event;
+use motion::Watch;
+
+/// Looks at one frame after another.
+pub struct Inspector {
+    faces: Box<dyn Detector>,
+    persons: Option<Persons>,
+    watch: Option<Watch>,
+    last_error: Option<DetectError>,
+}
+
+/// The person network looks at one of so many frames; in between, what it saw last is carried on.
+struct Persons {
+    network: Box<dyn Detector>,
+    every: u32,
+    since: u32,
+    last: Vec<Detection>,
+}
+
+/// Until tracks carry them, person boxes grow by this share of their size for each frame since they were seen.
+const GROWTH_PER_FRAME: f32 = 0.03;
+
+impl Inspector {
+    /// An inspector that looks for faces only.
+    #[must_use]
+    pub fn new(faces: Box<dyn Detector>) -> Self {
+        Self { faces, persons: None, watch: None, last_error: None }
+    }
+
+    /// Looks for persons too, on one of `every` frames.
+    #[must_use]
+    pub fn with_persons(mut self, network: Box<dyn Detector>, every: u32) -> Self {
+        let every = every.max(1);
+        // The first frame is one of those that are looked at.
+        self.persons = Some(Persons { network, every, since: every - 1, last: Vec::new() });
+        self
+    }
+
+    /// Looks for motion too, and reports events.
+    #[must_use]
+    pub fn with_watch(mut self, watch: Watch) -> Self {
+        self.watch = Some(watch);
+        self
+    }
+
+    /// Looks at a frame, gives the lease back, and says what was found. Motion events are appended to `events`.
+    pub fn inspect(&mut self, mut look: Look, wall: Timestamp, events: &mut Vec<Event>) -> Findings {
+        let mut found = look.take_notepad();
+        let stamp = look.stamp();
+        let seen = self.see(&look.picture(), &mut found);
+        if let Some(watch) = &mut self.watch {
+            let looked = self.persons.as_ref().filter(|persons| persons.since == 0);
+            watch.observe(&look.picture(), stamp, looked.map(|persons| persons.last.as_slice()), wall, events);
+        }
+        // The lease ends before the answer is given: who has the findings may have the frame.
+        drop(look);
+        match seen {
+            Ok(()) => Findings::Complete(found),
+            Err(error) => {
+                tracing::debug!(frame = stamp.sequence, %error, "not inspected");
+                self.last_error = Some(error);
+                Findings::Missing
+            }
+        }
+    }
+
+    /// Ends the motion events that are still open.
+    pub fn finish(&mut self, wall: Timestamp, events: &mut Vec<Event>) {
+        if let Some(watch) = &mut self.watch {
+            watch.finish(wall, events);
+        }
+    }
+
+    /// Why the last frame that was not inspected was not.
+    pub fn take_error(&mut self) -> Option<DetectError> {
+        self.last_error.take()
+    }
+
+    fn see(&mut self, picture: &Picture<'_>, found: &mut Vec<Detection>) -> Result<(), DetectError> {
+        self.faces.detect(picture, found)?;
+        if let Some(persons) = &mut self.persons {
+            persons.see(picture, found)?;
+        }
+        if found.len() > MOST_DETECTIONS {
+            let network = "all networks together".to_owned();
+            return Err(DetectError::TooMany { network, found: found.len(), most: MOST_DETECTIONS });
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Inspector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inspector")
+            .field("persons", &self.persons.is_some())
+            .field("watch", &self.watch.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Persons {
+    fn see(&mut self, picture: &Picture<'_>, found: &mut Vec<Detection>) -> Result<(), DetectError> {
+        self.since = (self.since + 1) % self.every;
+        if self.since == 0 {
+            self.last.clear();
+            self.network.detect(picture, &mut self.last)?;
+            found.extend_from_slice(&self.last);
+        } else {
+            let share = GROWTH_PER_FRAME * self.since as f32;
+            found.extend(self.last.iter().map(|seen| Detection { area: grown(seen.area, share), ..*seen }));
+        }
+        debug_assert!(self.last.iter().all(|seen| seen.kind == Kind::Person), "a person network finds persons");
+        Ok(())
+    }
+}
+
+/// An area grown on each side by this share of its own width and height, cut at the picture's edge.
+fn grown(area: Area, share: f32) -> Area {
+    let (across, down) = (area.width() * share, area.height() * share);
+    Area::clipped(area.left() - across, area.top() - down, area.right() + across, area.bottom() + down).unwrap_or(area)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use frostglass_vault::{Format, Pool, Score, Size, Stamp, Zones};
+
+    use super::*;
+
+    /// Gives these boxes, or fails, and counts how often it was asked.
+    struct Fake {
+        found: Option<Vec<Detection>>,
+        asked: Arc<AtomicUsize>,
+    }
+
+    impl Detector for Fake {
+        fn detect(&mut self, _: &Picture<'_>, found: &mut Vec<Detection>) -> Result<(), DetectError> {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+            // What was written before a failure must not be used either.
+            found.extend(self.found.iter().flatten());
+            if self.found.is_none() { Err(DetectError::Other("made up".into())) } else { Ok(()) }
+        }
+    }
+
+    fn fake(found: Option<Vec<Detection>>) -> (Box<Fake>, Arc<AtomicUsize>) {
+        let asked = Arc::new(AtomicUsize::new(0));
+        (Box::new(Fake { found, asked: Arc::clone(&asked) }), asked)
+    }
+
+    fn seen(kind: Kind, left: f32) -> Detection {
+        let area = Area::new(left, 0.4, left + 0.1, 0.6).unwrap();
+        Detection { kind, area, score: Score::new(0.9).unwrap() }
+    }
+
+    fn inspect(inspector: &mut Inspector) -> Findings {
+        let blank = Pool::new(Format::still(Size::new(8, 8)), 1).blank().unwrap();
+        let mut raw = blank.expose(Stamp { sequence: 0, time: Duration::ZERO }, &Zones::none());
+        inspector.inspect(raw.lend(), Timestamp::UNIX_EPOCH, &mut Vec::new())
+    }
+
+    #[test]
+    fn persons_are_looked_for_on_the_first_frame_and_then_on_one_of_so_many() {
+        let (faces, _) = fake(Some(vec![]));
+        let (persons, asked) = fake(Some(vec![seen(Kind::Person, 0.4)]));
+        let mut inspector = Inspector::new(faces).with_persons(persons, 3);
+        let mut widths = Vec::new();
+        for frame in 0..7 {
+            let Findings::Complete(found) = inspect(&mut inspector) else { panic!("frame {frame} is missing") };
+            widths.push(found[0].area.width());
+            assert_eq!(asked.load(Ordering::Relaxed), frame / 3 + 1, "frame {frame}");
+        }
+        assert!(widths[0] < widths[1] && widths[1] < widths[2], "what is carried on grows: {widths:?}");
+        assert!((widths[3] - widths[0]).abs() < 1e-6, "what is seen again is as large as it is seen");
+    }
+
+    #[test]
+    fn any_network_that_fails_leaves_nothing_that_could_be_taken_for_findings() {
+        let good = || fake(Some(vec![seen(Kind::Face, 0.2)])).0;
+        let bad = || fake(None).0;
+        for mut inspector in [Inspector::new(bad()), Inspector::new(good()).with_persons(bad(), 1)] {
+            assert!(matches!(inspect(&mut inspector), Findings::Missing));
+            assert!(inspector.take_error().is_some());
+        }
+        assert!(matches!(inspect(&mut Inspector::new(good())), Findings::Complete(found) if found.len() == 1));
+    }
+
+    #[test]
+    fn more_than_any_scene_holds_is_no_answer() {
+        let crowd = |count| vec![seen(Kind::Face, 0.2); count];
+        assert!(matches!(inspect(&mut Inspector::new(fake(Some(crowd(2049))).0)), Findings::Missing));
+        assert!(matches!(inspect(&mut Inspector::new(fake(Some(crowd(2048))).0)), Findings::Complete(_)));
+    }
+}

@@ -1,0 +1,297 @@
+//! Visits: regions of many frames that are one event.
+//!
+//! **Invariant.** A visit that was announced by a start is closed by exactly one end, and updates stand between them.
+//! No more than [`MOST_OPEN`] are open at once: what would be more is one event of the whole picture.
+
+use std::time::Duration;
+
+use frostglass_vault::{Area, Detection, Kind};
+use jiff::Timestamp;
+
+use super::attention::Attention;
+use crate::event::{Event, Motion, Phase, What, written};
+
+/// Visits that are open at once.
+pub(super) const MOST_OPEN: usize = 8;
+/// Seconds and frames for which something must move before it is announced.
+const CONFIRMED_AFTER: f32 = 0.25;
+const CONFIRMED_FRAMES: u32 = 3;
+/// Seconds after which what was not announced is forgotten.
+const FORGOTTEN_AFTER: f32 = 0.7;
+/// Seconds between updates.
+const UPDATE_EVERY: f32 = 1.0;
+/// Seconds for which the person network alone keeps a visit open: a poster is found in each frame.
+const PERSON_ALONE: f32 = 600.0;
+/// Parts of one visit are no further apart than this share of the picture.
+const PARTS_WITHIN: f32 = 0.15;
+
+/// A region of one frame, as visits need it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sighting {
+    pub(super) area: Area,
+    /// Large enough to begin a visit; smaller ones only continue one.
+    pub(super) begins: bool,
+    /// How clearly it moves, in `0..=1`.
+    pub(super) score: f32,
+    /// It stands for more than could be told apart.
+    pub(super) wide: bool,
+}
+
+/// When a frame was seen.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    pub(super) frame: u64,
+    /// Sequence time in seconds.
+    pub(super) time: f64,
+    pub(super) wall: Timestamp,
+}
+
+struct Visit {
+    /// `None` until it is announced.
+    id: Option<String>,
+    area: Area,
+    begun: f64,
+    moved: f64,
+    /// Last moved, or seen as a person.
+    alive: f64,
+    updated: f64,
+    frames: u32,
+    score: f32,
+    person: Option<f32>,
+    /// For each watched zone, whether it was there.
+    zones: Vec<bool>,
+    wide: bool,
+}
+
+/// All visits that are going on.
+pub(super) struct Visits {
+    cooldown: f64,
+    open: Vec<Visit>,
+    /// For each sighting the visit it was given to.
+    taken: Vec<bool>,
+}
+
+impl Visits {
+    pub(super) fn new(cooldown: Duration) -> Self {
+        // Without a pause between two events a flicker would be a flood of them.
+        let cooldown = cooldown.as_secs_f64().max(0.5);
+        Self { cooldown, open: Vec::with_capacity(2 * MOST_OPEN), taken: Vec::new() }
+    }
+
+    /// Takes in what moves in a frame; `within` says whether an area touches a watched zone.
+    pub(super) fn observe(
+        &mut self,
+        sightings: &[Sighting],
+        now: Moment,
+        attention: &Attention,
+        within: impl Fn(Area, usize) -> bool,
+    ) {
+        self.taken.clear();
+        self.taken.resize(sightings.len(), false);
+        let wide = sightings.iter().find(|sighting| sighting.wide).copied();
+        if let Some(wide) = wide {
+            self.merge_all(wide, now, attention.zones());
+            self.taken.fill(true);
+        } else if let Some(visit) = self.open.iter_mut().find(|visit| visit.wide) {
+            for sighting in sightings {
+                visit.see(sighting, now, true);
+            }
+            self.taken.fill(true);
+        } else {
+            self.continue_visits(sightings, now);
+        }
+        for (sighting, taken) in sightings.iter().zip(&self.taken) {
+            if !taken && sighting.begins && self.open.len() < 2 * MOST_OPEN {
+                self.open.push(Visit::new(sighting, now, attention.zones()));
+            }
+        }
+        for visit in self.open.iter_mut().filter(|visit| visit.moved == now.time) {
+            for (zone, there) in visit.zones.iter_mut().enumerate() {
+                *there |= within(visit.area, zone);
+            }
+        }
+    }
+
+    /// Lets what the person network found name visits and keep them open.
+    pub(super) fn meet(&mut self, persons: &[Detection], now: Moment) {
+        for visit in &mut self.open {
+            let overlapping = persons.iter().filter(|person| person.kind == Kind::Person);
+            let best =
+                overlapping.filter(|person| overlaps(person.area, visit.area)).map(|person| person.score.value());
+            if let Some(score) = best.max_by(f32::total_cmp) {
+                visit.person = Some(visit.person.map_or(score, |before| before.max(score)));
+                if now.time - visit.moved < f64::from(PERSON_ALONE) {
+                    visit.alive = now.time;
+                }
+            }
+        }
+    }
+
+    /// Keeps what is open, for a frame in which nobody could see anything move.
+    pub(super) fn hold(&mut self, now: Moment) {
+        self.open.retain(|visit| visit.id.is_some());
+        for visit in &mut self.open {
+            visit.alive = now.time;
+        }
+    }
+
+    /// Areas of the visits that are persons.
+    pub(super) fn persons(&self) -> impl Iterator<Item = Area> + '_ {
+        self.open.iter().filter(|visit| visit.person.is_some()).map(|visit| visit.area)
+    }
+
+    /// Writes down what has to be told.
+    pub(super) fn tell(&mut self, now: Moment, attention: &Attention, out: &mut Vec<Event>) {
+        let cooldown = self.cooldown;
+        self.open.retain_mut(|visit| {
+            let silent = now.time - visit.alive;
+            let over = if visit.id.is_some() { silent > cooldown } else { silent > f64::from(FORGOTTEN_AFTER) };
+            if over {
+                visit.tell(Phase::End, now, attention, out);
+            }
+            !over
+        });
+        let mut announced = self.open.iter().filter(|visit| visit.id.is_some()).count();
+        for visit in &mut self.open {
+            if visit.id.is_none() && visit.is_confirmed() && announced < MOST_OPEN {
+                visit.announce(now);
+                announced += 1;
+                visit.tell(Phase::Start, now, attention, out);
+            } else if visit.id.is_some()
+                && visit.alive == now.time
+                && now.time - visit.updated >= f64::from(UPDATE_EVERY)
+            {
+                visit.tell(Phase::Update, now, attention, out);
+            }
+        }
+    }
+
+    /// Ends whatever is open.
+    pub(super) fn end_all(&mut self, now: Moment, attention: &Attention, out: &mut Vec<Event>) {
+        for mut visit in self.open.drain(..) {
+            visit.tell(Phase::End, now, attention, out);
+        }
+    }
+
+    /// Gives each visit its nearest sighting, then the parts that are left to visits beside them.
+    fn continue_visits(&mut self, sightings: &[Sighting], now: Moment) {
+        loop {
+            let mut best: Option<(f32, usize, usize)> = None;
+            for (at, visit) in self.open.iter().enumerate().filter(|(_, visit)| visit.moved != now.time) {
+                // It may have gone on while nobody looked.
+                let reach = 0.05 + (0.3 * (now.time - visit.moved)).clamp(0.0, 0.25) as f32;
+                for (seen, sighting) in sightings.iter().enumerate().filter(|(seen, _)| !self.taken[*seen]) {
+                    let gap = gap(visit.area, sighting.area);
+                    let closeness = visit.area.iou(sighting.area) - gap + f32::from(u8::from(visit.id.is_some()));
+                    if gap <= reach && best.is_none_or(|(most, ..)| closeness > most) {
+                        best = Some((closeness, at, seen));
+                    }
+                }
+            }
+            let Some((_, at, seen)) = best else { break };
+            self.open[at].see(&sightings[seen], now, false);
+            self.taken[seen] = true;
+        }
+        for (sighting, taken) in sightings.iter().zip(&mut self.taken).filter(|(_, taken)| !**taken) {
+            let mut seen_now = self.open.iter_mut().filter(|visit| visit.moved == now.time);
+            if let Some(visit) = seen_now.find(|visit| gap(visit.area, sighting.area) <= PARTS_WITHIN) {
+                visit.see(sighting, now, true);
+                *taken = true;
+            }
+        }
+    }
+
+    /// Makes one visit of everything; the oldest that was announced lives on, the others are let go to end.
+    fn merge_all(&mut self, wide: Sighting, now: Moment, zones: usize) {
+        let oldest = self.open.iter().position(|visit| visit.id.is_some());
+        let visit = match oldest.or(if self.open.is_empty() { None } else { Some(0) }) {
+            Some(at) => &mut self.open[at],
+            None => {
+                self.open.push(Visit::new(&wide, now, zones));
+                return;
+            }
+        };
+        visit.see(&wide, now, visit.wide);
+        visit.wide = true;
+    }
+}
+
+impl Visit {
+    fn new(sighting: &Sighting, now: Moment, zones: usize) -> Self {
+        Self {
+            id: None,
+            area: sighting.area,
+            begun: now.time,
+            moved: now.time,
+            alive: now.time,
+            updated: now.time,
+            frames: 1,
+            score: sighting.score,
+            person: None,
+            zones: vec![false; zones],
+            wide: sighting.wide,
+        }
+    }
+
+    fn see(&mut self, sighting: &Sighting, now: Moment, part: bool) {
+        self.area = if part && self.moved == now.time { union(self.area, sighting.area) } else { sighting.area };
+        self.frames = self.frames.saturating_add(u32::from(self.moved != now.time));
+        self.score = self.score.max(sighting.score);
+        self.moved = now.time;
+        self.alive = now.time;
+    }
+
+    fn is_confirmed(&self) -> bool {
+        let seconds = (self.moved - self.begun) as f32;
+        (self.frames >= CONFIRMED_FRAMES && seconds >= CONFIRMED_AFTER)
+            || (self.frames >= 2 && seconds >= 2.0 * CONFIRMED_AFTER)
+    }
+
+    fn announce(&mut self, now: Moment) {
+        let moment = u64::try_from(now.wall.as_millisecond()).unwrap_or(0);
+        self.id = Some(ulid::Ulid::from_parts(moment, ulid::Ulid::new().random()).to_string());
+    }
+
+    fn tell(&mut self, phase: Phase, now: Moment, attention: &Attention, out: &mut Vec<Event>) {
+        let Some(id) = self.id.clone() else { return };
+        self.updated = now.time;
+        let (what, score) = self.person.map_or((What::Motion, self.score), |score| (What::Person, score));
+        let there = self.zones.iter().enumerate().filter(|(_, there)| **there);
+        let area = [self.area.left(), self.area.top(), self.area.right(), self.area.bottom()];
+        out.push(Event::Motion(Motion {
+            phase,
+            id,
+            time: written(now.wall),
+            frame: now.frame,
+            zones: there.map(|(zone, _)| attention.name(zone).to_owned()).collect(),
+            what,
+            score: rounded(score, 1000.0),
+            area: area.map(|edge| rounded(edge, 10_000.0)),
+        }));
+    }
+}
+
+fn rounded(value: f32, parts: f32) -> f32 {
+    (value * parts).round() / parts
+}
+
+/// The larger of the distances across and down, 0 when they touch.
+fn gap(one: Area, other: Area) -> f32 {
+    let across = (one.left() - other.right()).max(other.left() - one.right());
+    let down = (one.top() - other.bottom()).max(other.top() - one.bottom());
+    across.max(down).max(0.0)
+}
+
+fn union(one: Area, other: Area) -> Area {
+    let (left, top) = (one.left().min(other.left()), one.top().min(other.top()));
+    let (right, bottom) = (one.right().max(other.right()), one.bottom().max(other.bottom()));
+    Area::new(left, top, right, bottom).unwrap_or(Area::EVERYTHING)
+}
+
+/// Whether at least a third of the smaller one lies in the other.
+fn overlaps(one: Area, other: Area) -> bool {
+    let width = one.right().min(other.right()) - one.left().max(other.left());
+    let height = one.bottom().min(other.bottom()) - one.top().max(other.top());
+    let smaller = (one.width() * one.height()).min(other.width() * other.height());
+    width > 0.0 && height > 0.0 && width * height * 3.0 >= smaller
+}

@@ -1,0 +1,249 @@
+//! Bad input gets a clear error, and nothing is lost: no output that does not open, none that was not inspected.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic: that is how it fails")]
+
+mod common;
+
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use common::{Clip, files, folder, frostglass, have, pan, read, scene, solvay};
+
+fn told(run: &assert_cmd::assert::Assert) -> String {
+    String::from_utf8_lossy(&run.get_output().stderr).into_owned()
+}
+
+#[test]
+fn what_is_no_whole_picture_is_named_and_has_no_output() {
+    let dir = folder();
+    let jpeg = std::fs::read(solvay()).unwrap();
+    let png = {
+        let path = dir.path().join("whole.png");
+        scene(90, 70, 1).save(&path).unwrap();
+        std::fs::read(path).unwrap()
+    };
+    let half = |bytes: &[u8]| bytes[..bytes.len() / 2].to_vec();
+    let mut flipped = png.clone();
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 0x55;
+    let cases = [
+        ("empty.jpg", Vec::new()),
+        ("text.jpg", b"this is no picture".to_vec()),
+        ("half.jpg", half(&jpeg)),
+        ("half.png", half(&png)),
+        ("flipped.png", flipped),
+        ("start.jpg", jpeg[..20].to_vec()),
+    ];
+    for (name, bytes) in cases {
+        let input = dir.path().join(name);
+        std::fs::write(&input, bytes).unwrap();
+        let out = folder();
+        let run = frostglass().arg("redact").arg(&input).arg("-o").arg(out.path().join("out/")).assert().code(1);
+        assert!(told(&run).contains(name), "{name}: {}", told(&run));
+        assert!(files(out.path()).is_empty(), "{name}: {:?}", files(out.path()));
+    }
+}
+
+#[test]
+fn one_bad_file_in_a_folder_of_a_hundred_spoils_no_other() {
+    let (from, to) = (folder(), folder());
+    for number in 0..100 {
+        scene(48, 40, number).save(from.path().join(format!("{number:03}.png"))).unwrap();
+    }
+    let bad = from.path().join("042.png");
+    let bytes = std::fs::read(&bad).unwrap();
+    std::fs::write(&bad, &bytes[..bytes.len() - 30]).unwrap();
+    let run = frostglass().arg("redact").arg(from.path()).arg("-o").arg(to.path()).assert().code(1);
+    let told = told(&run);
+    assert!(told.contains("042.png") && told.contains("99 redacted, 1 failed"), "{told}");
+    assert_eq!(files(to.path()).len(), 99);
+}
+
+#[test]
+fn one_bad_name_among_several_spoils_no_other() {
+    let dir = folder();
+    scene(40, 30, 1).save(dir.path().join("good.png")).unwrap();
+    let inputs = [dir.path().join("good.png"), dir.path().join("nowhere.png")];
+    let run = frostglass().arg("redact").args(inputs).arg("-o").arg(dir.path().join("out")).assert().code(1);
+    assert!(told(&run).contains("nowhere.png") && told(&run).contains("1 redacted, 1 failed"), "{}", told(&run));
+    assert_eq!(files(&dir.path().join("out")), ["good.png"]);
+}
+
+#[test]
+fn the_smallest_and_a_large_picture_are_done() {
+    let (dir, out) = (folder(), folder());
+    scene(1, 1, 1).save(dir.path().join("one.png")).unwrap();
+    scene(5, 1, 1).save(dir.path().join("row.png")).unwrap();
+    scene(5472, 3648, 1).save(dir.path().join("large.jpg")).unwrap();
+    frostglass().arg("redact").arg(dir.path()).arg("-o").arg(out.path()).assert().success();
+    assert_eq!(files(out.path()), ["large.jpg", "one.png", "row.png"]);
+    assert_eq!(read(&out.path().join("large.jpg")).dimensions(), (5472, 3648));
+}
+
+#[test]
+fn an_output_that_exists_is_refused_without_force_and_an_input_is_never_overwritten() {
+    let dir = folder();
+    let (input, output) = (dir.path().join("in.png"), dir.path().join("out.png"));
+    scene(40, 30, 1).save(&input).unwrap();
+    std::fs::write(&output, "mine").unwrap();
+    let redact = |to: &Path, force: bool| {
+        let mut command = frostglass();
+        command.arg("redact").arg(&input).arg("-o").arg(to);
+        if force {
+            command.arg("--force");
+        }
+        command.assert()
+    };
+    let refused = redact(&output, false).code(1);
+    assert!(told(&refused).contains("--force"), "{}", told(&refused));
+    assert_eq!(std::fs::read(&output).unwrap(), b"mine");
+    redact(&output, true).success();
+    assert_eq!(read(&output).dimensions(), (40, 30));
+    let before = std::fs::read(&input).unwrap();
+    let link = dir.path().join("link.png");
+    std::fs::hard_link(&input, &link).unwrap();
+    for same in [&input, &link] {
+        redact(same, true).code(1);
+        assert_eq!(std::fs::read(&input).unwrap(), before);
+    }
+}
+
+#[test]
+fn a_clip_that_ends_mid_frame_keeps_what_was_whole() {
+    let dir = folder();
+    let clip = Clip::moving(64, 48, 6);
+    let bytes = clip.bytes();
+    let input = dir.path().join("cut.y4m");
+    std::fs::write(&input, &bytes[..bytes.len() - 1000]).unwrap();
+    let output = dir.path().join("out.y4m");
+    let run = frostglass().arg("redact").arg(&input).arg("-o").arg(&output).assert().code(1);
+    assert!(told(&run).contains("cut.y4m"), "{}", told(&run));
+    let kept = Clip::parse(&std::fs::read(&output).unwrap());
+    assert_eq!((kept.frames.len(), kept.width), (5, 64));
+}
+
+#[test]
+fn a_full_disk_is_told_and_leaves_no_file() {
+    let root = rustix::process::geteuid().is_root();
+    if !have("root", root) {
+        return;
+    }
+    let dir = folder();
+    let small = dir.path().join("small");
+    std::fs::create_dir(&small).unwrap();
+    let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"]).arg(&small).status();
+    if !have("root", mount.is_ok_and(|status| status.success())) {
+        return;
+    }
+    let run = frostglass().arg("redact").arg(solvay()).arg(pan()).arg("-o").arg(&small).assert().code(1);
+    let left = files(&small);
+    Command::new("umount").arg(&small).status().unwrap();
+    assert!(told(&run).contains("solvay.jpg") && told(&run).to_lowercase().contains("space"), "{}", told(&run));
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_closed_pipe_ends_cleanly() {
+    let shell = format!(
+        "{} redact - -o - < {} | head -c 20000 | wc -c",
+        assert_cmd::cargo::cargo_bin("frostglass").display(),
+        "clip.y4m"
+    );
+    let dir = folder();
+    std::fs::write(dir.path().join("clip.y4m"), Clip::moving(160, 120, 200).bytes()).unwrap();
+    let run = Command::new("bash").args(["-c", &shell]).current_dir(dir.path()).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&run.stdout).trim(), "20000");
+    assert!(!String::from_utf8_lossy(&run.stderr).contains("panicked"), "{}", String::from_utf8_lossy(&run.stderr));
+}
+
+/// Whenever it is interrupted, under the final name there is either nothing or a file that opens.
+#[test]
+fn an_interrupt_at_any_moment_leaves_no_broken_file() {
+    let dir = folder();
+    for number in 0..12 {
+        scene(400, 300, number).save(dir.path().join(format!("{number:02}.png"))).unwrap();
+    }
+    let mut random = 0x1234_5678_u32;
+    let mut interrupted = 0;
+    for round in 0..20 {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let out = folder();
+        let mut command = Command::new(assert_cmd::cargo::cargo_bin("frostglass"));
+        command.arg("redact").arg(dir.path()).arg(pan()).arg("-o").arg(out.path());
+        let mut child = command.process_group(0).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(u64::from(random >> 16) % 2500));
+        let signal = if round % 4 == 3 { rustix::process::Signal::KILL } else { rustix::process::Signal::INT };
+        let pid = rustix::process::Pid::from_child(&child);
+        // It may be done already.
+        let _ = rustix::process::kill_process(pid, signal);
+        let status = child.wait().unwrap();
+        interrupted += u32::from(!status.success());
+        for name in files(out.path()) {
+            let path = out.path().join(&name);
+            if name.ends_with(".png") {
+                assert_eq!(read(&path).dimensions(), (400, 300), "{name}");
+            } else if name.ends_with(".mp4") {
+                frostglass().arg("redact").arg(&path).arg("-o").arg(out.path().join("again.y4m")).assert().success();
+            } else {
+                assert!(name.contains(".part"), "{name}");
+                assert_eq!(signal, rustix::process::Signal::KILL, "{name} was left behind");
+            }
+        }
+    }
+    assert!(interrupted > 5, "only {interrupted} of 20 came before the end");
+}
+
+#[test]
+fn a_missing_runtime_lists_where_it_was_looked_for_and_the_cure() {
+    let dir = folder();
+    let program = dir.path().join("frostglass");
+    std::fs::copy(assert_cmd::cargo::cargo_bin("frostglass"), &program).unwrap();
+    let run = Command::new(&program)
+        .args(["redact", "-o", "out/"])
+        .arg(solvay())
+        .current_dir(dir.path())
+        .env("FROSTGLASS_RUNTIME_DIR", dir.path().join("nowhere"))
+        .env_remove("ORT_DYLIB_PATH")
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&run.stderr).into_owned();
+    if run.status.success() {
+        println!("skipped: a system-wide ONNX Runtime was found");
+        return;
+    }
+    assert!(told.contains("nowhere") && told.contains("fetch-runtime"), "{told}");
+    assert!(files(&dir.path().join("out")).is_empty());
+}
+
+#[test]
+fn an_own_network_with_damage_or_a_wrong_shape_is_refused() {
+    let dir = folder();
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("models/onnx");
+    let yunet = std::fs::read(models.join("face_yunet_2023mar_dynamic_mit.onnx")).unwrap();
+    std::fs::write(dir.path().join("cut.onnx"), &yunet[..yunet.len() / 2]).unwrap();
+    std::fs::copy(models.join("face_centerface_dynamic_mit.onnx"), dir.path().join("other.onnx")).unwrap();
+    std::fs::write(dir.path().join("text.onnx"), "not a network").unwrap();
+    for name in ["cut.onnx", "other.onnx", "text.onnx", "missing.onnx"] {
+        let config = dir.path().join("own.toml");
+        std::fs::write(&config, format!("[faces]\nmodel = {{ family = \"yunet\", path = \"{name}\" }}\n")).unwrap();
+        let out = folder();
+        let mut redact = frostglass();
+        redact.arg("redact").arg(solvay()).arg("-o").arg(out.path()).arg("--config").arg(&config);
+        let run = redact.assert().code(1);
+        assert!(told(&run).contains(name), "{name}: {}", told(&run));
+        assert!(files(out.path()).is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn mosaic_on_moving_input_is_refused() {
+    let dir = folder();
+    let config = dir.path().join("mosaic.toml");
+    std::fs::write(&config, "[faces]\nredact = \"mosaic\"\n").unwrap();
+    let mut redact = frostglass();
+    redact.arg("redact").arg(pan()).arg("-o").arg(dir.path().join("out.mp4")).arg("--config").arg(&config);
+    let run = redact.assert().code(2);
+    assert!(told(&run).contains("mosaic"), "{}", told(&run));
+    assert!(!dir.path().join("out.mp4").exists());
+}

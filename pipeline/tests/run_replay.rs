@@ -1,0 +1,117 @@
+//! `frostglass run` with a clip for a camera: at its own pace, masked where it must be, ended cleanly.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic: that is how it fails")]
+
+mod common;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{Clip, files, folder, frostglass, pan, read};
+use serde_json::Value;
+
+fn config(dir: &Path, extra: &str, emit: &str) -> std::path::PathBuf {
+    let path = dir.join("camera.toml");
+    let text = format!("[camera]\nsource = {:?}\n{extra}\n[hold]\ndeadline_ms = 20000\n[emit]\n{emit}\n", pan());
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+fn json_lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))).collect()
+}
+
+#[test]
+fn a_replayed_clip_gives_events_pictures_and_a_summary() {
+    let dir = folder();
+    let config = config(dir.path(), "", "jsonl = \"-\"\npictures = \"shots/\"\npictures_every = 20");
+    let start = Instant::now();
+    let run = frostglass().arg("run").arg("--config").arg(&config).current_dir(dir.path()).assert().success();
+    // 60 frames at 25 or 30 a second: the clip's own pace.
+    assert!(start.elapsed() > Duration::from_millis(1900), "{:?}", start.elapsed());
+    let output = run.get_output();
+    let (events, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let events = json_lines(&events);
+    assert_eq!(events[0]["type"], "policy", "{events:?}");
+    assert!(events.iter().any(|event| event["type"] == "health"), "{events:?}");
+    let phases =
+        |phase: &str| events.iter().filter(|event| event["type"] == "motion" && event["phase"] == phase).count();
+    assert!(phases("start") >= 1 && phases("start") == phases("end"), "{events:?}");
+    assert!(told.contains("60 frames in") && told.contains("p95"), "{told}");
+    let shots = files(&dir.path().join("shots"));
+    assert_eq!(shots.len(), 3, "{shots:?}");
+    assert_eq!(read(&dir.path().join("shots").join(&shots[0])).dimensions(), (640, 360));
+}
+
+#[test]
+fn a_signal_ends_it_and_what_is_open_is_finished() {
+    for signal in [rustix::process::Signal::INT, rustix::process::Signal::TERM] {
+        let dir = folder();
+        let config = config(dir.path(), "repeat = true", "jsonl = \"events.jsonl\"\ny4m = \"out.y4m\"");
+        let mut command = Command::new(assert_cmd::cargo::cargo_bin("frostglass"));
+        command.arg("run").arg("--config").arg(&config).current_dir(dir.path()).stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        std::thread::sleep(Duration::from_secs(5));
+        rustix::process::kill_process(rustix::process::Pid::from_child(&child), signal).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{signal:?}: {told}");
+        assert!(told.contains("frames in"), "{told}");
+        let clip = Clip::parse(&std::fs::read(dir.path().join("out.y4m")).unwrap());
+        assert!(clip.frames.len() > 60, "it started again at its end: {} frames", clip.frames.len());
+        let events = json_lines(&std::fs::read_to_string(dir.path().join("events.jsonl")).unwrap());
+        let motion = |phase: &str| events.iter().filter(|event| event["phase"] == phase).count();
+        assert_eq!(motion("start"), motion("end"), "what began has ended");
+    }
+}
+
+#[test]
+fn a_reader_that_has_enough_ends_the_run() {
+    let dir = folder();
+    let config = config(dir.path(), "repeat = true", "y4m = \"-\"");
+    let shell = format!(
+        "{} run --config {} | head -c 400000 | wc -c",
+        assert_cmd::cargo::cargo_bin("frostglass").display(),
+        config.display()
+    );
+    let run = Command::new("timeout").args(["60", "bash", "-c", &shell]).output().unwrap();
+    assert!(run.status.success());
+    assert_eq!(String::from_utf8_lossy(&run.stdout).trim(), "400000");
+}
+
+#[test]
+fn a_deadline_that_cannot_be_met_masks_every_frame_and_the_stream_goes_on() {
+    let dir = folder();
+    let path = dir.path().join("camera.toml");
+    let text = format!(
+        "[camera]\nsource = {:?}\n[faces]\nmodel = \"both\"\ndetail = \"thorough\"\n[hold]\ndeadline_ms = 1\n[emit]\ny4m = \"-\"\n",
+        pan()
+    );
+    std::fs::write(&path, text).unwrap();
+    let run = frostglass().arg("run").arg("--config").arg(&path).assert().success();
+    let clip = Clip::parse(&run.get_output().stdout);
+    assert!(clip.frames.len() >= 55, "{} frames", clip.frames.len());
+    let luma = clip.width * clip.height;
+    let flat = |frame: &[u8]| frame[..luma].iter().all(|&sample| sample == frame[0]);
+    assert!(clip.frames.iter().all(|frame| flat(frame)), "a frame that nobody looked at shows something");
+}
+
+#[test]
+fn a_wish_that_is_not_served_is_refused() {
+    let dir = folder();
+    let path = dir.path().join("camera.toml");
+    for (text, word) in [
+        ("[camera]\nsource = \"/dev/video99\"\n", "video99"),
+        ("[camera]\nsource = \"auto\"\n", "auto"),
+        ("[camera]\nsource = \"a.mp4\"\n[moving]\nredact = true\n", "moving"),
+        ("[camera]\nsource = \"a.mp4\"\n[emit]\nhttp = \"127.0.0.1:8080\"\n", "http"),
+        ("[camera]\nsource = \"a.mp4\"\n[faces]\nredact = \"mosaic\"\n", "mosaic"),
+        ("[camera]\nsource = \"missing.mp4\"\n", "missing.mp4"),
+        ("[camera]\nsauce = \"a.mp4\"\n", "sauce"),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        let run = frostglass().arg("run").arg("--config").arg(&path).assert().failure();
+        let told = String::from_utf8_lossy(&run.get_output().stderr).into_owned();
+        assert!(told.contains(word), "{text}: {told}");
+    }
+}

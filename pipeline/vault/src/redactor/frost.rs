@@ -1,0 +1,424 @@
+//! `blur`: a pane of frosted glass, filled in from the pixels outside.
+//!
+//! **Invariant.** Hidden samples are never read. The pane is made of averages of what is not hidden nearby, by a
+//! pull-push pyramid (Gortler, Grzeszczuk, Szeliski, Cohen: The Lumigraph, 1996): averages are pulled up to where
+//! there are some, and pushed down into the holes. Where nothing is left to fill from, the pane is neutral grey.
+//!
+//! The pyramid works on a grid of cells about a tenth of the smallest head wide, which costs little and is smooth;
+//! the pane is refined by subdivision before it is laid over the samples. The grain is fixed: the same in each
+//! frame, so that it does not flicker.
+
+use super::cover::{Cover, FLAT, HIDDEN};
+use super::in_plane;
+use crate::geometry::{Rect, Size};
+use crate::picture::{Colour, Format, PlaneMut};
+
+/// Side of the tile of grain that is repeated over the picture.
+const GRAIN: usize = 128;
+/// The grain's standard deviation, in levels.
+const GRAIN_LEVELS: f32 = 2.5;
+/// Around a group of masks, so much of its smallest head is looked at for something to fill from.
+const RING: f32 = 0.35;
+/// What the pane shows where nothing is left to fill from.
+const NOTHING_LEFT: f32 = 128.0;
+/// Cells as wide as this or narrower are laid over samples by bilinear interpolation.
+const FINEST: u32 = 4;
+
+/// Fills masks; keeps its scratch, so that no frame allocates.
+pub(super) struct Frost {
+    grain: Vec<i16>,
+    levels: Vec<Level>,
+    /// The level that is a single cell; those above are scratch of larger groups.
+    top: usize,
+    finer: Grid,
+    /// The rows of cells above and below a row of samples, stretched to its width.
+    rows: [Vec<i32>; 2],
+    columns: Vec<(u32, i32)>,
+}
+
+/// One grid of averages.
+#[derive(Default)]
+struct Grid {
+    width: usize,
+    height: usize,
+    values: Vec<f32>,
+}
+
+/// One level of the pyramid: averages multiplied by their weights, and the weights, in `0..=1`.
+#[derive(Default)]
+struct Level {
+    grid: Grid,
+    weights: Vec<f32>,
+}
+
+impl Frost {
+    pub(super) fn new() -> Self {
+        Self {
+            grain: grain(),
+            levels: Vec::new(),
+            top: 0,
+            finer: Grid::default(),
+            rows: Default::default(),
+            columns: Vec::new(),
+        }
+    }
+
+    /// Fills what is covered inside a group of masks of one plane. `smallest` is the shorter side of the smallest
+    /// head in the group, in pixels.
+    pub(super) fn fill(
+        &mut self,
+        index: usize,
+        group: Rect,
+        smallest: f32,
+        format: Format,
+        cover: &Cover,
+        plane: &mut PlaneMut<'_>,
+    ) {
+        let target = in_plane(group, index, format);
+        if target.is_empty() {
+            return;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "1 or 2")]
+        let smallest = if index == 0 { smallest } else { smallest / format.chroma.cell() as f32 };
+        let step = step(smallest);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
+        let ring = ((smallest * RING).clamp(8.0, 256.0) as u32).max(2 * step);
+        let around = target.grown(ring, plane.size);
+        self.pull(around, step, cover, plane);
+        self.push();
+        let step = self.refine(step);
+        let grained = index == 0 || format.colour == Colour::Rgb;
+        self.lay(target, around, step, grained, cover, plane);
+    }
+
+    /// Averages of what is not hidden, and the averages of those, up to a single cell.
+    fn pull(&mut self, around: Rect, step: u32, cover: &Cover, plane: &PlaneMut<'_>) {
+        let (width, height) = (around.width().div_ceil(step) as usize, around.height().div_ceil(step) as usize);
+        self.level(0).reset(width, height);
+        // Two by two samples of a cell are enough: what they miss, the smoothing of the pane would take away.
+        let stride = (step / 2).max(1) as usize;
+        for row in (around.top..around.bottom).step_by(stride) {
+            let line = ((row - around.top) / step) as usize * width;
+            let Level { grid, weights } = &mut self.levels[0];
+            let (sums, counts) = (&mut grid.values[line..line + width], &mut weights[line..line + width]);
+            let covers = cover.row(row, around.left, around.right);
+            let samples = row_of(plane, row, around);
+            let mut at = 0;
+            for (sum, count) in sums.iter_mut().zip(counts) {
+                let end = (at + step as usize).min(samples.len());
+                while at < end {
+                    if covers[at] < FLAT {
+                        *sum += f32::from(samples[at]);
+                        *count += 1.0;
+                    }
+                    at += stride;
+                }
+                at = end;
+            }
+        }
+        #[expect(clippy::cast_precision_loss, reason = "1 or 2")]
+        let whole = (step as usize / stride).pow(2) as f32;
+        let Level { grid, weights } = &mut self.levels[0];
+        for (sum, count) in grid.values.iter_mut().zip(weights) {
+            // Sums become averages times weight: a whole cell weighs 1.
+            *sum /= whole;
+            *count /= whole;
+        }
+        let mut top = 0;
+        while self.levels[top].grid.values.len() > 1 {
+            self.level(top + 1);
+            let (below, above) = self.levels.split_at_mut(top + 1);
+            above[0].average(&below[top]);
+            top += 1;
+        }
+        self.top = top;
+    }
+
+    /// Fills the holes of each level from the one above.
+    fn push(&mut self) {
+        let top = self.top;
+        let Level { grid, weights } = &mut self.levels[top];
+        for (value, weight) in grid.values.iter_mut().zip(weights) {
+            *value = if *weight > 0.0 { *value / *weight } else { NOTHING_LEFT };
+        }
+        for index in (0..top).rev() {
+            let (below, above) = self.levels.split_at_mut(index + 1);
+            below[index].fill_from(&above[0].grid);
+        }
+    }
+
+    /// Smooths the pane and subdivides it until its cells are narrow. Gives the width of a cell.
+    fn refine(&mut self, mut step: u32) -> u32 {
+        let Self { levels, finer, .. } = self;
+        let pane = &mut levels[0].grid;
+        for _ in 0..2 {
+            finer.smooth_of(pane);
+            std::mem::swap(pane, finer);
+        }
+        while step > FINEST {
+            finer.twice(pane);
+            std::mem::swap(pane, finer);
+            step /= 2;
+        }
+        step
+    }
+
+    /// Lays the pane over what is covered, run by run: long runs are what a processor is quick at.
+    fn lay(&mut self, target: Rect, around: Rect, step: u32, grained: bool, cover: &Cover, plane: &mut PlaneMut<'_>) {
+        let Self { grain, levels, rows, columns, .. } = self;
+        let pane = &levels[0].grid;
+        columns.clear();
+        columns.extend((target.left..target.right).map(|column| place(column - around.left, step, pane.width)));
+        let mut between = None;
+        for row in target.top..target.bottom {
+            let covers = cover.row(row, target.left, target.right);
+            if covers.iter().all(|&covered| covered == 0) {
+                continue;
+            }
+            let (upper, share) = place(row - around.top, step, pane.height);
+            if between != Some(upper) {
+                pane.stretch(upper, columns, &mut rows[0]);
+                pane.stretch(upper + 1, columns, &mut rows[1]);
+                between = Some(upper);
+            }
+            let start = row as usize * plane.size.width as usize;
+            let samples = &mut plane.bytes[start + target.left as usize..start + target.right as usize];
+            let tile = if grained { &grain[(row as usize % GRAIN) * GRAIN..][..GRAIN] } else { &[0; GRAIN] };
+            let mut at = 0;
+            while let Some(&covered) = covers.get(at) {
+                let kind = Lies::of(covered);
+                let rest = &covers[at..];
+                let run = match kind {
+                    Lies::Wholly => rest.iter().position(|&next| next != HIDDEN),
+                    Lies::Nowhere => rest.iter().position(|&next| next != 0 && next != FLAT),
+                    Lies::InPart => rest.iter().position(|&next| next == 0 || next >= FLAT),
+                };
+                let run = run.unwrap_or(rest.len());
+                // The tile of grain begins again at its end.
+                let speck = (target.left as usize + at) % GRAIN;
+                let end = at + run.min(GRAIN - speck);
+                let (one, two, specks) = (&rows[0][at..end], &rows[1][at..end], &tile[speck..speck + end - at]);
+                let samples = &mut samples[at..end];
+                match kind {
+                    Lies::Nowhere => {}
+                    Lies::Wholly => glaze(samples, one, two, share, specks),
+                    Lies::InPart => feather(samples, one, two, share, specks, &covers[at..end]),
+                }
+                at = end;
+            }
+        }
+    }
+
+    fn level(&mut self, index: usize) -> &mut Level {
+        while self.levels.len() <= index {
+            self.levels.push(Level::default());
+        }
+        &mut self.levels[index]
+    }
+}
+
+/// How the pane lies over a sample.
+#[derive(Clone, Copy, PartialEq)]
+enum Lies {
+    Nowhere,
+    InPart,
+    Wholly,
+}
+
+impl Lies {
+    fn of(covered: u8) -> Self {
+        match covered {
+            0 | FLAT => Self::Nowhere,
+            HIDDEN => Self::Wholly,
+            _ => Self::InPart,
+        }
+    }
+}
+
+/// Samples become glass: `share` 256ths of the way from `one` to `two`, which have 8 fractional bits.
+#[expect(clippy::cast_sign_loss, reason = "clamped")]
+fn glaze(samples: &mut [u8], one: &[i32], two: &[i32], share: i32, specks: &[i16]) {
+    for (sample, ((one, two), speck)) in samples.iter_mut().zip(one.iter().zip(two).zip(specks)) {
+        let glass = one + (((two - one) * share) >> 8) + i32::from(*speck) + 128;
+        *sample = (glass.clamp(0, 0xffff) >> 8) as u8;
+    }
+}
+
+/// Samples become glass in part, as far as they are covered.
+#[expect(clippy::cast_sign_loss, reason = "between two bytes")]
+fn feather(samples: &mut [u8], one: &[i32], two: &[i32], share: i32, specks: &[i16], covers: &[u8]) {
+    let glass = one.iter().zip(two).zip(specks);
+    for ((sample, covered), ((one, two), speck)) in samples.iter_mut().zip(covers).zip(glass) {
+        let glass = (one + (((two - one) * share) >> 8) + i32::from(*speck)).clamp(0, 0xffff);
+        let clear = i32::from(*sample) << 8;
+        // 0 to 256 instead of 0 to 255.
+        let part = i32::from(*covered) + i32::from(*covered >> 7);
+        *sample = ((clear + (((glass - clear) * part) >> 8) + 128) >> 8).clamp(0, 255) as u8;
+    }
+}
+
+/// Width of a cell: a power of two near a tenth of the smallest head.
+fn step(smallest: f32) -> u32 {
+    let mut step = 1;
+    while step < 16 && (step * 2) as f32 <= smallest / 10.0 {
+        step *= 2;
+    }
+    step
+}
+
+/// Where a sample lies between the middles of two cells: the left one, and 256ths of the way to the right one.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "cells of a picture"
+)]
+fn place(sample: u32, step: u32, cells: usize) -> (u32, i32) {
+    // (sample + 1/2) / step - 1/2, in 256ths.
+    let position = ((2 * sample as i64 + 1) * 128 / i64::from(step)) - 128;
+    let last = (cells as i64 - 2).max(0);
+    let left = (position >> 8).clamp(0, last);
+    (left as u32, (position - (left << 8)).clamp(0, 256) as i32)
+}
+
+fn row_of<'a>(plane: &'a PlaneMut<'_>, row: u32, rect: Rect) -> &'a [u8] {
+    let Size { width, .. } = plane.size;
+    let start = row as usize * width as usize;
+    &plane.bytes[start + rect.left as usize..start + rect.right as usize]
+}
+
+impl Level {
+    fn reset(&mut self, width: usize, height: usize) {
+        self.grid.reset(width, height);
+        self.weights.clear();
+        self.weights.resize(width * height, 0.0);
+    }
+
+    /// Each cell from the two by two below it; where more than one whole cell is below, it weighs 1.
+    fn average(&mut self, below: &Self) {
+        let (width, height) = (below.grid.width.div_ceil(2), below.grid.height.div_ceil(2));
+        self.reset(width, height);
+        for y in 0..below.grid.height {
+            for x in 0..below.grid.width {
+                let (from, to) = (y * below.grid.width + x, y / 2 * width + x / 2);
+                self.grid.values[to] += below.grid.values[from];
+                self.weights[to] += below.weights[from];
+            }
+        }
+        for (value, weight) in self.grid.values.iter_mut().zip(&mut self.weights) {
+            if *weight > 1.0 {
+                *value /= *weight;
+                *weight = 1.0;
+            }
+        }
+    }
+
+    /// What weighs less than 1 takes the rest from the level above.
+    fn fill_from(&mut self, above: &Grid) {
+        let Grid { width, height, values } = &mut self.grid;
+        for y in 0..*height {
+            for x in 0..*width {
+                let index = y * *width + x;
+                let missing = 1.0 - self.weights[index].min(1.0);
+                if missing > 0.0 {
+                    values[index] += missing * above.between(x, y);
+                }
+            }
+        }
+    }
+}
+
+/// Of a position on a grid that is twice as fine, the nearer and the farther cell of the coarse one.
+fn near_far(position: usize, length: usize) -> [usize; 2] {
+    let near = position / 2;
+    let far = if position.is_multiple_of(2) { near.saturating_sub(1) } else { (near + 1).min(length - 1) };
+    [near, far]
+}
+
+impl Grid {
+    fn reset(&mut self, width: usize, height: usize) {
+        (self.width, self.height) = (width, height);
+        self.values.clear();
+        self.values.resize(width * height, 0.0);
+    }
+
+    /// The value in the middle of cell (x, y) of a grid that is twice as fine: three quarters of the nearer cell and
+    /// one of the farther, along each side.
+    fn between(&self, x: usize, y: usize) -> f32 {
+        let ([x0, x1], [y0, y1]) = (near_far(x, self.width), near_far(y, self.height));
+        let at = |x: usize, y: usize| self.values[y * self.width + x];
+        (9.0 * at(x0, y0) + 3.0 * (at(x1, y0) + at(x0, y1)) + at(x1, y1)) / 16.0
+    }
+
+    /// This grid becomes `coarse` on cells half as wide.
+    fn twice(&mut self, coarse: &Self) {
+        self.reset(coarse.width * 2, coarse.height * 2);
+        for (y, line) in self.values.chunks_exact_mut(coarse.width * 2).enumerate() {
+            let [near, far] = near_far(y, coarse.height);
+            let row = |row: usize| &coarse.values[row * coarse.width..(row + 1) * coarse.width];
+            let (near, far) = (row(near), row(far));
+            let column = |x: usize| 3.0 * near[x] + far[x];
+            let mut left = column(0);
+            for (x, pair) in line.chunks_exact_mut(2).enumerate() {
+                let (middle, right) = (column(x), column((x + 1).min(coarse.width - 1)));
+                pair[0] = (3.0 * middle + left) / 16.0;
+                pair[1] = (3.0 * middle + right) / 16.0;
+                left = middle;
+            }
+        }
+    }
+
+    /// This grid becomes `rough` after a binomial filter of three by three cells.
+    fn smooth_of(&mut self, rough: &Self) {
+        self.reset(rough.width, rough.height);
+        let (width, height) = (rough.width, rough.height);
+        for y in 0..height {
+            let rows = [y.saturating_sub(1), y, (y + 1).min(height - 1)];
+            for x in 0..width {
+                let columns = [x.saturating_sub(1), x, (x + 1).min(width - 1)];
+                let line = |row: usize| {
+                    let [left, middle, right] = columns.map(|column| rough.values[row * width + column]);
+                    left + 2.0 * middle + right
+                };
+                self.values[y * width + x] = (line(rows[0]) + 2.0 * line(rows[1]) + line(rows[2])) / 16.0;
+            }
+        }
+    }
+
+    /// A row of cells, or the last one, stretched over the columns of samples, with 8 fractional bits.
+    #[expect(clippy::cast_possible_truncation, reason = "a byte with 8 more bits")]
+    fn stretch(&self, row: u32, columns: &[(u32, i32)], stretched: &mut Vec<i32>) {
+        let row = (row as usize).min(self.height - 1);
+        let row = &self.values[row * self.width..(row + 1) * self.width];
+        stretched.clear();
+        stretched.extend(columns.iter().map(|&(left, share)| {
+            let left = left as usize;
+            let (one, two) = (row[left], row[(left + 1).min(row.len() - 1)]);
+            #[expect(clippy::cast_precision_loss, reason = "in 0..=256")]
+            let share = share as f32 / 256.0;
+            ((one + (two - one) * share) * 256.0) as i32
+        }));
+    }
+}
+
+/// A tile of slightly softened noise from a fixed seed, with 8 fractional bits.
+fn grain() -> Vec<i16> {
+    let mut seed = 0x9e37_79b9_u32;
+    let mut uniform = || {
+        // xorshift32, Marsaglia 2003.
+        seed ^= seed << 13;
+        seed ^= seed >> 17;
+        seed ^= seed << 5;
+        f32::from((seed >> 16) as u16) / 65_536.0 - 0.5
+    };
+    let white: Vec<f32> = (0..GRAIN * GRAIN).map(|_| uniform() + uniform() + uniform()).collect();
+    let at = |x: usize, y: usize| white[(y % GRAIN) * GRAIN + x % GRAIN];
+    let soft = |index: usize| {
+        let (x, y) = (index % GRAIN + GRAIN, index / GRAIN + GRAIN);
+        at(x, y) + 0.5 * (at(x - 1, y) + at(x + 1, y) + at(x, y - 1) + at(x, y + 1))
+    };
+    // A sum of three uniform numbers has a deviation of 1/2; the five neighbours add up to sqrt(2) of it.
+    #[expect(clippy::cast_possible_truncation, reason = "a few levels with 8 more bits")]
+    let scaled = |value: f32| (value * 2.0 / std::f32::consts::SQRT_2 * GRAIN_LEVELS * 256.0) as i16;
+    (0..GRAIN * GRAIN).map(|index| scaled(soft(index))).collect()
+}

@@ -1,0 +1,261 @@
+//! The redactor: a raw frame and its findings go in, a frame that may leave comes out.
+//!
+//! **Invariant.** It cannot fail, and it is the only one. What is not known is painted: a frame that nobody looked
+//! at, that somebody still looks at, or that is not of the expected format leaves as one flat grey. The painted
+//! samples of `blur` and `solid` depend on no sample under any mask.
+//!
+//! Where heads are is `head`'s business, which samples they hide `cover`'s, what `blur` shows instead `frost`'s,
+//! `mosaic` has its own file.
+
+mod cover;
+mod frost;
+mod head;
+mod mosaic;
+
+use std::sync::Arc;
+
+use crate::findings::{Findings, Inspected, MOST_DETECTIONS};
+use crate::geometry::{Area, Rect};
+use crate::picture::{Format, PlaneMut};
+use crate::redacted::{Flat, RedactedFrame, SHUTTER};
+use crate::zone::{ZoneStyle, Zones};
+use cover::Cover;
+use frost::Frost;
+use head::Shape;
+use mosaic::Mosaic;
+
+/// Paints over what has to be hidden.
+pub struct Redactor {
+    policy: Policy,
+    format: Format,
+    zones: Arc<Zones>,
+    shutter: Arc<Flat>,
+    shapes: Vec<Shape>,
+    /// Groups of masks that touch: the rectangle around each, in pixels.
+    groups: Vec<(Rect, f32)>,
+    /// Those of the blurred zones, which are always there.
+    zone_groups: Vec<(Rect, f32)>,
+    covers: [Cover; 3],
+    frost: Frost,
+    mosaic: Mosaic,
+}
+
+impl Redactor {
+    /// A redactor for frames of `format`, which were exposed with these same `zones`.
+    #[must_use]
+    pub fn new(policy: Policy, format: Format, zones: Arc<Zones>) -> Self {
+        // Zones that were made for another format hide everything.
+        let fits = zones.format().is_none_or(|made_for| made_for == format);
+        let zone_groups = if fits { blurred_zones(&zones, format) } else { Vec::new() };
+        Self {
+            policy,
+            format,
+            shutter: Arc::new(Flat::new(format)),
+            shapes: Vec::new(),
+            groups: Vec::new(),
+            zone_groups,
+            covers: [0, 1, 2].map(|index| Cover::new(index, format, if fits { Some(&zones) } else { None })),
+            frost: Frost::new(),
+            mosaic: Mosaic::default(),
+            zones,
+        }
+    }
+
+    /// The format of the frames it takes.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Paints over everything that was found or is not known. It cannot fail: a frame with missing findings, whose
+    /// lease is still out, or of another format leaves wholly masked.
+    pub fn redact(&mut self, seen: Inspected) -> RedactedFrame {
+        let Inspected { mut frame, findings, also } = seen;
+        let (format, stamp) = (frame.format(), frame.stamp());
+        if format != self.format || self.zones.format().is_some_and(|made_for| made_for != format) {
+            return RedactedFrame::masked(format, stamp);
+        }
+        let Findings::Complete(found) = findings else { return RedactedFrame::shuttered(&self.shutter, stamp) };
+        if found.len() > MOST_DETECTIONS || also.len() > MOST_DETECTIONS {
+            return RedactedFrame::shuttered(&self.shutter, stamp);
+        }
+        let Some(mut planes) = frame.planes_mut() else { return RedactedFrame::shuttered(&self.shutter, stamp) };
+
+        self.shapes.clear();
+        head::shapes(&found, &self.policy, format.size, &mut self.shapes);
+        self.shapes.extend(also.iter().map(|area| Shape::Block(*area)));
+        match self.policy.style {
+            Style::Blur => self.blur(&mut planes),
+            Style::Solid => {
+                self.blur_zones(&mut planes);
+                self.paint_solid(&mut planes);
+            }
+            Style::Mosaic => {
+                self.blur_zones(&mut planes);
+                self.mosaic.paint(&self.shapes, format, &mut planes);
+            }
+        }
+        frame.keep_notepad(found);
+        RedactedFrame::painted(frame.into_handle(), format, stamp)
+    }
+
+    fn blur(&mut self, planes: &mut [PlaneMut<'_>; 3]) {
+        self.groups.clear();
+        self.groups.extend_from_slice(&self.zone_groups);
+        self.groups.extend(self.shapes.iter().map(|shape| shape.reach(self.format)));
+        self.frost_over(planes);
+    }
+
+    /// With another style for faces, zones may still ask for `blur`. What the faces' masks will hide must not shine
+    /// through it, so they cover here, too.
+    fn blur_zones(&mut self, planes: &mut [PlaneMut<'_>; 3]) {
+        if self.zone_groups.is_empty() {
+            return;
+        }
+        for shape in &mut self.shapes {
+            *shape = Shape::Block(shape.block(self.format.size));
+        }
+        self.groups.clear();
+        self.groups.extend_from_slice(&self.zone_groups);
+        self.groups.extend(self.shapes.iter().map(|shape| shape.reach(self.format)));
+        self.frost_over(planes);
+    }
+
+    /// Covers all shapes, fills what is covered group by group, and uncovers the map for the next frame.
+    fn frost_over(&mut self, planes: &mut [PlaneMut<'_>; 3]) {
+        join_touching(&mut self.groups);
+        for (index, (cover, plane)) in self.covers.iter_mut().zip(planes).enumerate() {
+            for shape in &self.shapes {
+                cover.add(shape, self.format);
+            }
+            for &(group, smallest) in &self.groups {
+                self.frost.fill(index, group, smallest, self.format, cover, plane);
+            }
+            for &(group, _) in &self.groups {
+                cover.clear(group, self.format);
+            }
+        }
+    }
+
+    fn paint_solid(&self, planes: &mut [PlaneMut<'_>; 3]) {
+        let samples = self.format.grey(SHUTTER);
+        for shape in &self.shapes {
+            let rect = shape.block(self.format.size).cover(self.format.size, self.format.chroma);
+            for (index, plane) in planes.iter_mut().enumerate() {
+                let rect = in_plane(rect, index, self.format);
+                for row in rect.top..rect.bottom {
+                    row_mut(plane, row, rect.left, rect.right).fill(samples[index]);
+                }
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Redactor").field("policy", &self.policy).field("format", &self.format).finish_non_exhaustive()
+    }
+}
+
+/// What is hidden, and how.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Policy {
+    /// How faces, heads and bodies are painted over.
+    pub style: Style,
+    /// What is hidden of a person.
+    pub persons: PersonRule,
+    /// Grows each face box by this share of its size, all sides together; `0..=4`. What is no such number counts
+    /// as 4.
+    pub margin: f32,
+}
+
+/// How a face is painted over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// Frosted glass, filled in from the pixels outside.
+    Blur,
+    /// At most 4 by 4 coarse averages of the head.
+    Mosaic,
+    /// One flat colour.
+    Solid,
+}
+
+/// What is hidden of a person whose face was not found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PersonRule {
+    /// The place where the head must be.
+    Head,
+    /// All of the person.
+    Body,
+    /// Nothing.
+    None,
+}
+
+/// The rectangle around each run of rows of the blurred zones, with the shorter side that tells how coarse it is.
+fn blurred_zones(zones: &Zones, format: Format) -> Vec<(Rect, f32)> {
+    let mut groups = Vec::new();
+    if zones.is_empty() {
+        return groups;
+    }
+    zones.for_each_row(0, format, |style, row, first, end| {
+        if style == ZoneStyle::Blur {
+            groups.push((Rect { left: first, top: row, right: end, bottom: row + 1 }, f32::MAX));
+        }
+    });
+    join_touching(&mut groups);
+    for (rect, smallest) in &mut groups {
+        #[expect(clippy::cast_precision_loss, reason = "a side is far below 2^24")]
+        let side = rect.width().min(rect.height()) as f32;
+        *smallest = side;
+    }
+    groups
+}
+
+/// Joins rectangles that touch, until none does; keeps the smallest side of each group.
+fn join_touching(groups: &mut Vec<(Rect, f32)>) {
+    let mut index = 0;
+    while index < groups.len() {
+        let (mut rect, mut smallest) = groups[index];
+        let mut grew = false;
+        let mut other = index + 1;
+        while other < groups.len() {
+            if rect.touches(groups[other].0) {
+                let (joined, side) = groups.swap_remove(other);
+                rect = rect.union(joined);
+                smallest = smallest.min(side);
+                grew = true;
+            } else {
+                other += 1;
+            }
+        }
+        groups[index] = (rect, smallest);
+        if grew {
+            // Grown, it may touch what it did not touch before.
+            index = 0;
+        } else {
+            index += 1;
+        }
+    }
+}
+
+/// A rectangle of pixels as samples of a plane, rounded outwards.
+fn in_plane(rect: Rect, index: usize, format: Format) -> Rect {
+    let cell = if index == 0 { 1 } else { format.chroma.cell() };
+    Rect {
+        left: rect.left / cell,
+        top: rect.top / cell,
+        right: rect.right.div_ceil(cell),
+        bottom: rect.bottom.div_ceil(cell),
+    }
+}
+
+/// Samples `left..right` of a row.
+fn row_mut<'a>(plane: &'a mut PlaneMut<'_>, row: u32, left: u32, right: u32) -> &'a mut [u8] {
+    let start = row as usize * plane.size.width as usize;
+    &mut plane.bytes[start + left as usize..start + right as usize]
+}
+
+/// The whole picture as an area, grown boxes cut at its edge.
+fn clipped(left: f32, top: f32, right: f32, bottom: f32) -> Area {
+    Area::clipped(left, top, right, bottom).unwrap_or(Area::EVERYTHING)
+}

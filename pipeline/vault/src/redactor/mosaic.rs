@@ -1,0 +1,88 @@
+//! `mosaic`: at most 4 by 4 coarse averages of a head, for those who want a hint of colour.
+//!
+//! **Invariant.** A head of a still leaves at most [`BITS`] bits: 16 cells of three samples of [`LEVELS`] levels.
+//! Averages are taken of all heads before any is painted.
+
+use zeroize::Zeroize;
+
+use super::head::Shape;
+use super::{in_plane, row_mut};
+use crate::geometry::Rect;
+use crate::picture::{Format, PlaneMut};
+
+/// Cells along a side.
+const SIDE: u32 = 4;
+/// Levels of each sample.
+const LEVELS: u32 = 8;
+/// Bits that one head keeps: 16 cells, three samples, 3 bits each.
+#[cfg(test)]
+const BITS: u32 = SIDE * SIDE * 3 * LEVELS.ilog2();
+
+/// Paints mosaics; keeps its averages only while it paints.
+#[derive(Default)]
+pub(super) struct Mosaic {
+    averages: Vec<[u8; 16]>,
+}
+
+impl Mosaic {
+    pub(super) fn paint(&mut self, shapes: &[Shape], format: Format, planes: &mut [PlaneMut<'_>; 3]) {
+        for (index, plane) in planes.iter_mut().enumerate() {
+            self.averages.clear();
+            let rects = || {
+                let cover = |shape: &Shape| shape.block(format.size).cover(format.size, format.chroma);
+                shapes.iter().map(move |shape| in_plane(cover(shape), index, format))
+            };
+            self.averages.extend(rects().map(|rect| averages(plane, rect)));
+            for (rect, averages) in rects().zip(&self.averages) {
+                for (number, &sample) in (0u32..).zip(averages) {
+                    let cell = cell(rect, number);
+                    for row in cell.top..cell.bottom {
+                        row_mut(plane, row, cell.left, cell.right).fill(sample);
+                    }
+                }
+            }
+            self.averages.zeroize();
+        }
+    }
+}
+
+/// Cell `number` of a rectangle; empty where the rectangle has fewer than four rows or columns.
+fn cell(rect: Rect, number: u32) -> Rect {
+    let part = |from: u32, length: u32, part: u32| from + length * part / SIDE;
+    let (column, row) = (number % SIDE, number / SIDE);
+    Rect {
+        left: part(rect.left, rect.width(), column),
+        top: part(rect.top, rect.height(), row),
+        right: part(rect.left, rect.width(), column + 1),
+        bottom: part(rect.top, rect.height(), row + 1),
+    }
+}
+
+fn averages(plane: &mut PlaneMut<'_>, rect: Rect) -> [u8; 16] {
+    let mut averages = [0; 16];
+    for (number, average) in (0u32..).zip(&mut averages) {
+        let cell = cell(rect, number);
+        let count = u64::from(cell.width()) * u64::from(cell.height());
+        let mut sum = 0;
+        for row in cell.top..cell.bottom {
+            sum += row_mut(plane, row, cell.left, cell.right).iter().map(|&sample| u64::from(sample)).sum::<u64>();
+        }
+        let mean = sum.checked_div(count).unwrap_or(0);
+        let level = mean * u64::from(LEVELS) / 256;
+        // The middle of the level.
+        #[expect(clippy::cast_possible_truncation, reason = "a level's middle is below 256")]
+        let middle = ((2 * level + 1) * 128 / u64::from(LEVELS)) as u8;
+        *average = middle;
+    }
+    averages
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bits_are_those_that_the_documents_state() {
+        assert_eq!(BITS, 144);
+    }
+}
