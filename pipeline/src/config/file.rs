@@ -239,7 +239,7 @@ pub(super) enum ZoneStyleFile {
 pub(super) struct EventsFile {
     /// Raise motion events. Default: true.
     pub(super) motion: bool,
-    /// 0 to 1: higher tells of less. Default: 0.5.
+    /// 0 to 1: higher tells of more. Default: 0.5.
     #[schemars(with = "f64")]
     pub(super) sensitivity: Spanned<f64>,
     /// Seconds without motion that end an event, 0 to 86400. Default: 5.
