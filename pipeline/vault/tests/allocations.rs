@@ -1,4 +1,4 @@
-//! Redacting costs no heap allocation once a few frames have passed, wherever faces go.
+//! Redacting costs no heap allocation from the second frame on, wherever faces go.
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a test may panic: that is how it fails")]
 
 use std::sync::Arc;
@@ -50,11 +50,11 @@ fn redacting_allocates_nothing() {
                 let after = redactor.redact(Inspected::new(raw, Findings::Complete(found)));
                 painted += u32::from(!after.is_masked());
             };
-            // Long enough for the faces to have been close together and far apart.
-            (0..400).for_each(&mut step);
-            let counted = allocation_counter::measure(|| (400..600).for_each(&mut step));
+            // The first frame makes the list of findings, which then goes round with the slot.
+            (1..2).for_each(&mut step);
+            let counted = allocation_counter::measure(|| (2..120).for_each(&mut step));
             assert_eq!(counted.count_total, 0, "{style:?} {format:?}: {counted:?}");
-            assert_eq!(painted, 600);
+            assert_eq!(painted, 119);
         }
     }
 }

@@ -51,12 +51,13 @@ impl Redactor {
             policy,
             format,
             shutter: Arc::new(Flat::new(format)),
-            shapes: Vec::new(),
-            groups: Vec::new(),
+            // As many as there can be, so that no frame allocates.
+            shapes: Vec::with_capacity(2 * MOST_DETECTIONS),
+            groups: Vec::with_capacity(2 * MOST_DETECTIONS + zone_groups.len()),
             zone_groups,
             covers: [0, 1, 2].map(|index| Cover::new(index, format, if fits { Some(&zones) } else { None })),
-            frost: Frost::new(),
-            mosaic: Mosaic::default(),
+            frost: Frost::new(format),
+            mosaic: Mosaic::new(),
             zones,
         }
     }
