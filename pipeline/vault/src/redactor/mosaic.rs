@@ -7,6 +7,7 @@ use zeroize::Zeroize;
 
 use super::head::Shape;
 use super::{in_plane, row_mut};
+use crate::findings::MOST_DETECTIONS;
 use crate::geometry::Rect;
 use crate::picture::{Format, PlaneMut};
 
@@ -19,12 +20,15 @@ const LEVELS: u32 = 8;
 const BITS: u32 = SIDE * SIDE * 3 * LEVELS.ilog2();
 
 /// Paints mosaics; keeps its averages only while it paints.
-#[derive(Default)]
 pub(super) struct Mosaic {
     averages: Vec<[u8; 16]>,
 }
 
 impl Mosaic {
+    pub(super) fn new() -> Self {
+        Self { averages: Vec::with_capacity(2 * MOST_DETECTIONS) }
+    }
+
     pub(super) fn paint(&mut self, shapes: &[Shape], format: Format, planes: &mut [PlaneMut<'_>; 3]) {
         for (index, plane) in planes.iter_mut().enumerate() {
             self.averages.clear();
