@@ -1,6 +1,8 @@
 //! Pictures in, boxes out, through the real networks: what is in the photograph is found, whatever its size, its
 //! shape, its planes and its colours.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails")]
+
 use std::path::Path;
 
 use frostglass_models::{
