@@ -105,7 +105,11 @@ fn motion_in_a_clip_becomes_an_event() {
             if (60..110).contains(&number) {
                 let left = (number - 60) * 5;
                 for y in 60..140 {
-                    frame[y * width + left..y * width + left + 30].fill(if number.is_multiple_of(2) { 230 } else { 235 });
+                    frame[y * width + left..y * width + left + 30].fill(if number.is_multiple_of(2) {
+                        230
+                    } else {
+                        235
+                    });
                 }
             }
             frame
