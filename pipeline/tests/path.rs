@@ -105,7 +105,7 @@ fn run(
     let zones = Arc::new(Zones::none());
     let policy = Policy { style: Style::Blur, persons: PersonRule::Head, margin: 0.5 };
     let deadline = match manners {
-        Manners::Live => Duration::from_millis(60),
+        Manners::Live => Duration::from_millis(250),
         Manners::Patient => Duration::from_secs(3),
     };
     let stages = Stages {
@@ -163,7 +163,7 @@ fn a_slow_network_delays_no_camera() {
 fn a_network_that_hangs_masks_the_stream_but_does_not_stop_it() {
     let mut basket = Basket::default();
     let hanging = |number| {
-        if number == 5 {
+        if number >= 5 {
             std::thread::sleep(Duration::from_secs(30));
         }
         Ok(())
@@ -193,7 +193,8 @@ fn a_network_that_hangs_on_a_file_is_an_error() {
 fn an_inspector_that_dies_masks_the_stream_and_is_told() {
     let mut basket = Basket::default();
     let dying = |number| {
-        assert!(number != 7, "killed by the test");
+        // Not exactly that one: a busy machine may skip it.
+        assert!(number < 7, "killed by the test");
         Ok(())
     };
     let ended = run(made(30, Duration::from_millis(5)), dying, Manners::Live, 2, &mut basket, &shared());

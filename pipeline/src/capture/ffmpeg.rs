@@ -185,6 +185,11 @@ mod tests {
     fn stand_in(script: &str) -> (tempfile::TempDir, std::path::PathBuf) {
         let (folder, path) = file("ffmpeg", format!("#!/bin/sh\n{script}\n").as_bytes());
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        // Another test's child may have been forked while the file was open for writing; until that child has
+        // started its own program, the system calls this one busy.
+        while Command::new(&path).stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
         (folder, path)
     }
 
