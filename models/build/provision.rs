@@ -238,3 +238,64 @@ fn expect_hash(what: &str, bytes: &[u8], pinned: &str) -> Result<(), ProvisionEr
     }
     Err(ProvisionError::Hash { what: what.to_owned(), found, pinned: pinned.to_owned() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOCK_TEXT: &str = include_str!("../../runtime/onnxruntime.lock");
+
+    fn pin(library_sha256: &str) -> Pin<'_> {
+        Pin {
+            target: "x86_64-unknown-linux-gnu",
+            version: "1.0.0",
+            wheel: "none.whl",
+            wheel_sha256: "",
+            member: "",
+            library_sha256,
+        }
+    }
+
+    #[test]
+    fn both_targets_are_pinned_by_whole_hashes() {
+        for target in ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"] {
+            let pin = Pin::find(LOCK_TEXT, target).unwrap();
+            assert!(pin.wheel.contains(pin.version) && pin.member.contains(pin.version));
+            for hash in [pin.wheel_sha256, pin.library_sha256] {
+                assert!(hash.len() == 64 && hash.bytes().all(|digit| digit.is_ascii_hexdigit()));
+            }
+        }
+        assert_eq!(Pin::find(LOCK_TEXT, "x86_64-unknown-linux-musl"), None);
+        assert_eq!(Pin::find("x86_64-unknown-linux-gnu 1.0.0 only-three", "x86_64-unknown-linux-gnu"), None);
+    }
+
+    #[test]
+    fn a_library_that_is_there_needs_no_fetching_and_an_altered_one_does_not_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let library = library_in(folder.path(), "x86_64-unknown-linux-gnu");
+        fs::create_dir_all(library.parent().unwrap()).unwrap();
+        fs::write(&library, b"the library").unwrap();
+        let hash = sha256(b"the library");
+        let (found, provided) = provide(&pin(&hash), folder.path(), false).unwrap();
+        assert_eq!((found, provided), (library.clone(), Provided::Present));
+
+        fs::write(&library, b"the lybrary").unwrap();
+        let refused = provide(&pin(&hash), folder.path(), false);
+        assert!(matches!(refused, Err(ProvisionError::Offline { .. })));
+    }
+
+    #[test]
+    fn a_wheel_name_without_tags_is_an_error_that_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let refused = provide(&pin("0"), folder.path(), true);
+        assert!(matches!(refused, Err(ProvisionError::Wheel { .. })), "{refused:?}");
+        let home = library_in(folder.path(), "x86_64-unknown-linux-gnu");
+        assert_eq!(fs::read_dir(home.parent().unwrap()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn sha256_is_the_one_of_the_standard() {
+        // FIPS 180-4 example: "abc".
+        assert_eq!(sha256(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+}
