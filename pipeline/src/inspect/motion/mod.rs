@@ -112,7 +112,7 @@ impl Watch {
             background: Background::new(grid.columns, threshold, blind),
             attention: Attention::new(&settings.zones, grid.columns, grid.rows),
             grid,
-            finder: Finder::default(),
+            finder: Finder::new(cells),
             visits: Visits::new(settings.cooldown),
             sightings: Vec::new(),
             moving: Vec::with_capacity(1),

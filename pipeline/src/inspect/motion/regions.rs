@@ -36,7 +36,6 @@ impl Region {
 }
 
 /// Finds regions by one pass with union-find (Rosenfeld and Pfaltz, 1966); keeps its memory.
-#[derive(Default)]
 pub(super) struct Finder {
     labels: Vec<u32>,
     parents: Vec<u32>,
@@ -45,6 +44,18 @@ pub(super) struct Finder {
 }
 
 impl Finder {
+    /// Takes all the room that a grid of so many cells can need.
+    pub(super) fn new(cells: usize) -> Self {
+        // No two neighbours in a row begin a label each, and label 0 is none.
+        let labels = cells.div_ceil(2) + 1;
+        Self {
+            labels: Vec::with_capacity(cells),
+            parents: Vec::with_capacity(labels),
+            places: Vec::with_capacity(labels),
+            found: Vec::with_capacity(MOST),
+        }
+    }
+
     /// Finds the regions of the cells that `moves` names.
     pub(super) fn find(&mut self, columns: usize, excess: &[f32], moves: impl Fn(usize) -> bool) {
         self.found.clear();
@@ -147,7 +158,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn find(columns: usize, mask: &[bool]) -> Vec<Region> {
-        let mut finder = Finder::default();
+        let mut finder = Finder::new(mask.len());
         finder.find(columns, &vec![1.0; mask.len()], |cell| mask[cell]);
         finder.found
     }

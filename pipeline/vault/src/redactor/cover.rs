@@ -78,15 +78,28 @@ impl Cover {
         columns.extend((rect.left..rect.right).map(|column| term(column, 0)));
         // The terms fall towards the middle column and rise after it.
         let low = (0..columns.len()).min_by(|&one, &two| columns[one].total_cmp(&columns[two])).unwrap_or(0);
+        let (mut reached, mut inside) = ((low, low), (low, low));
         for row in rect.top..rect.bottom {
             let across = term(row, 1);
-            let within = |most: f32| {
-                let (falling, rising) = columns.split_at(low);
-                let first = falling.partition_point(|along| across + along > most);
-                let end = low + rising.partition_point(|along| across + along <= most);
-                if across + columns.get(low).copied().unwrap_or(f32::MAX) <= most { (first, end) } else { (low, low) }
+            // From row to row the ends hardly move: they walk from where they were.
+            let walk = |(mut first, mut end): (usize, usize), most: f32| {
+                let fits = |at: usize| across + columns[at] <= most;
+                while first > 0 && fits(first - 1) {
+                    first -= 1;
+                }
+                while first < low && !fits(first) {
+                    first += 1;
+                }
+                while end < columns.len() && fits(end) {
+                    end += 1;
+                }
+                while end > low && !fits(end - 1) {
+                    end -= 1;
+                }
+                (first, end)
             };
-            let ((first, end), (hidden, hidden_end)) = (within(ends), within(1.0));
+            (reached, inside) = (walk(reached, ends), walk(inside, 1.0));
+            let ((first, end), (hidden, hidden_end)) = (reached, inside);
             #[expect(clippy::cast_possible_truncation, reason = "columns of a picture")]
             let (left, right) = (first as u32, end as u32);
             let flat_zones = !self.zones.is_empty();

@@ -10,6 +10,7 @@
 
 use super::cover::{Cover, FLAT, HIDDEN};
 use super::in_plane;
+use super::pyramid::{FRACTION, Grid, Level, mixed};
 use crate::geometry::{Rect, Size};
 use crate::picture::{Colour, Format, PlaneMut};
 
@@ -37,23 +38,12 @@ pub(super) struct Frost {
     top: usize,
     finer: Grid,
     /// The rows of cells above and below a row of samples, stretched to its width.
-    rows: [Vec<i32>; 2],
-    columns: Vec<(u32, i32)>,
-}
-
-/// One grid of averages.
-#[derive(Default)]
-struct Grid {
-    width: usize,
-    height: usize,
-    values: Vec<f32>,
-}
-
-/// One level of the pyramid: averages multiplied by their weights, and the weights, in `0..=1`.
-#[derive(Default)]
-struct Level {
-    grid: Grid,
-    weights: Vec<f32>,
+    rows: [Vec<i16>; 2],
+    columns: Vec<(u32, i16)>,
+    /// A row of cells.
+    cells: Vec<i16>,
+    /// A row of sums.
+    sums: Vec<f32>,
 }
 
 impl Frost {
@@ -81,6 +71,8 @@ impl Frost {
             finer: Grid { width: 0, height: 0, values: Vec::with_capacity(refined) },
             rows: [0, 1].map(|_| Vec::with_capacity(width)),
             columns: Vec::with_capacity(width),
+            cells: Vec::with_capacity(width + 1),
+            sums: Vec::with_capacity(width + 2),
         }
     }
 
@@ -175,10 +167,10 @@ impl Frost {
 
     /// Smooths the pane and subdivides it until its cells are narrow. Gives the width of a cell.
     fn refine(&mut self, mut step: u32) -> u32 {
-        let Self { levels, finer, .. } = self;
+        let Self { levels, finer, sums, .. } = self;
         let pane = &mut levels[0].grid;
         for _ in 0..2 {
-            finer.smooth_of(pane);
+            finer.smooth_of(pane, sums);
             std::mem::swap(pane, finer);
         }
         while step > FINEST {
@@ -191,21 +183,25 @@ impl Frost {
 
     /// Lays the pane over what is covered, run by run: long runs are what a processor is quick at.
     fn lay(&mut self, target: Rect, around: Rect, step: u32, grained: bool, cover: &Cover, plane: &mut PlaneMut<'_>) {
-        let Self { grain, levels, rows, columns, .. } = self;
+        let Self { grain, levels, rows, columns, cells, .. } = self;
         let pane = &levels[0].grid;
         columns.clear();
         columns.extend((target.left..target.right).map(|column| place(column - around.left, step, pane.width)));
-        let mut between = None;
+        let mut stretched = None;
         for row in target.top..target.bottom {
             let covers = cover.row(row, target.left, target.right);
-            if covers.iter().all(|&covered| covered == 0) {
+            if run_of(0, covers) == covers.len() {
                 continue;
             }
             let (upper, share) = place(row - around.top, step, pane.height);
-            if between != Some(upper) {
-                pane.stretch(upper, columns, &mut rows[0]);
-                pane.stretch(upper + 1, columns, &mut rows[1]);
-                between = Some(upper);
+            if stretched != Some(upper) {
+                if stretched.is_some_and(|last| last + 1 == upper) {
+                    rows.swap(0, 1);
+                } else {
+                    pane.stretch(upper, columns, cells, &mut rows[0]);
+                }
+                pane.stretch(upper + 1, columns, cells, &mut rows[1]);
+                stretched = Some(upper);
             }
             let start = row as usize * plane.size.width as usize;
             let samples = &mut plane.bytes[start + target.left as usize..start + target.right as usize];
@@ -215,11 +211,9 @@ impl Frost {
                 let kind = Lies::of(covered);
                 let rest = &covers[at..];
                 let run = match kind {
-                    Lies::Wholly => rest.iter().position(|&next| next != HIDDEN),
-                    Lies::Nowhere => rest.iter().position(|&next| next != 0 && next != FLAT),
-                    Lies::InPart => rest.iter().position(|&next| next == 0 || next >= FLAT),
+                    Lies::Wholly | Lies::Nowhere => run_of(covered, rest),
+                    Lies::InPart => rest.iter().position(|&next| next == 0 || next >= FLAT).unwrap_or(rest.len()),
                 };
-                let run = run.unwrap_or(rest.len());
                 // The tile of grain begins again at its end.
                 let speck = (target.left as usize + at) % GRAIN;
                 let end = at + run.min(GRAIN - speck);
@@ -261,25 +255,31 @@ impl Lies {
     }
 }
 
-/// Samples become glass: `share` 256ths of the way from `one` to `two`, which have 8 fractional bits.
-#[expect(clippy::cast_sign_loss, reason = "clamped")]
-fn glaze(samples: &mut [u8], one: &[i32], two: &[i32], share: i32, specks: &[i16]) {
+/// How many times a run begins with this value.
+fn run_of(value: u8, run: &[u8]) -> usize {
+    const BLOCK: usize = 16;
+    let same = run.chunks_exact(BLOCK).take_while(|block| **block == [value; BLOCK]).count() * BLOCK;
+    same + run[same..].iter().take_while(|next| **next == value).count()
+}
+
+/// Samples become glass: `share` 256ths of the way from `one` to `two`.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
+fn glaze(samples: &mut [u8], one: &[i16], two: &[i16], share: i16, specks: &[i16]) {
     for (sample, ((one, two), speck)) in samples.iter_mut().zip(one.iter().zip(two).zip(specks)) {
-        let glass = one + (((two - one) * share) >> 8) + i32::from(*speck) + 128;
-        *sample = (glass.clamp(0, 0xffff) >> 8) as u8;
+        let glass = mixed(*one, *two, share) + speck + (1 << (FRACTION - 1));
+        *sample = (glass.max(0) >> FRACTION).min(255) as u8;
     }
 }
 
 /// Samples become glass in part, as far as they are covered.
-#[expect(clippy::cast_sign_loss, reason = "between two bytes")]
-fn feather(samples: &mut [u8], one: &[i32], two: &[i32], share: i32, specks: &[i16], covers: &[u8]) {
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
+fn feather(samples: &mut [u8], one: &[i16], two: &[i16], share: i16, specks: &[i16], covers: &[u8]) {
     let glass = one.iter().zip(two).zip(specks);
     for ((sample, covered), ((one, two), speck)) in samples.iter_mut().zip(covers).zip(glass) {
-        let glass = (one + (((two - one) * share) >> 8) + i32::from(*speck)).clamp(0, 0xffff);
-        let clear = i32::from(*sample) << 8;
-        // 0 to 256 instead of 0 to 255.
-        let part = i32::from(*covered) + i32::from(*covered >> 7);
-        *sample = ((clear + (((glass - clear) * part) >> 8) + 128) >> 8).clamp(0, 255) as u8;
+        let glass = (mixed(*one, *two, share) + speck).clamp(0, 255 << FRACTION);
+        let clear = i16::from(*sample) << FRACTION;
+        let laid = mixed(clear, glass, i16::from(*covered)) + (1 << (FRACTION - 1));
+        *sample = (laid.max(0) >> FRACTION).min(255) as u8;
     }
 }
 
@@ -299,12 +299,12 @@ fn step(smallest: f32) -> u32 {
     clippy::cast_sign_loss,
     reason = "cells of a picture"
 )]
-fn place(sample: u32, step: u32, cells: usize) -> (u32, i32) {
+fn place(sample: u32, step: u32, cells: usize) -> (u32, i16) {
     // (sample + 1/2) / step - 1/2, in 256ths.
     let position = ((2 * sample as i64 + 1) * 128 / i64::from(step)) - 128;
     let last = (cells as i64 - 2).max(0);
     let left = (position >> 8).clamp(0, last);
-    (left as u32, (position - (left << 8)).clamp(0, 256) as i32)
+    (left as u32, (position - (left << 8)).clamp(0, 255) as i16)
 }
 
 fn row_of<'a>(plane: &'a PlaneMut<'_>, row: u32, rect: Rect) -> &'a [u8] {
@@ -313,121 +313,7 @@ fn row_of<'a>(plane: &'a PlaneMut<'_>, row: u32, rect: Rect) -> &'a [u8] {
     &plane.bytes[start + rect.left as usize..start + rect.right as usize]
 }
 
-impl Level {
-    fn reset(&mut self, width: usize, height: usize) {
-        self.grid.reset(width, height);
-        self.weights.clear();
-        self.weights.resize(width * height, 0.0);
-    }
-
-    /// Each cell from the two by two below it; where more than one whole cell is below, it weighs 1.
-    fn average(&mut self, below: &Self) {
-        let (width, height) = (below.grid.width.div_ceil(2), below.grid.height.div_ceil(2));
-        self.reset(width, height);
-        for y in 0..below.grid.height {
-            for x in 0..below.grid.width {
-                let (from, to) = (y * below.grid.width + x, y / 2 * width + x / 2);
-                self.grid.values[to] += below.grid.values[from];
-                self.weights[to] += below.weights[from];
-            }
-        }
-        for (value, weight) in self.grid.values.iter_mut().zip(&mut self.weights) {
-            if *weight > 1.0 {
-                *value /= *weight;
-                *weight = 1.0;
-            }
-        }
-    }
-
-    /// What weighs less than 1 takes the rest from the level above.
-    fn fill_from(&mut self, above: &Grid) {
-        let Grid { width, height, values } = &mut self.grid;
-        for y in 0..*height {
-            for x in 0..*width {
-                let index = y * *width + x;
-                let missing = 1.0 - self.weights[index].min(1.0);
-                if missing > 0.0 {
-                    values[index] += missing * above.between(x, y);
-                }
-            }
-        }
-    }
-}
-
-/// Of a position on a grid that is twice as fine, the nearer and the farther cell of the coarse one.
-fn near_far(position: usize, length: usize) -> [usize; 2] {
-    let near = position / 2;
-    let far = if position.is_multiple_of(2) { near.saturating_sub(1) } else { (near + 1).min(length - 1) };
-    [near, far]
-}
-
-impl Grid {
-    fn reset(&mut self, width: usize, height: usize) {
-        (self.width, self.height) = (width, height);
-        self.values.clear();
-        self.values.resize(width * height, 0.0);
-    }
-
-    /// The value in the middle of cell (x, y) of a grid that is twice as fine: three quarters of the nearer cell and
-    /// one of the farther, along each side.
-    fn between(&self, x: usize, y: usize) -> f32 {
-        let ([x0, x1], [y0, y1]) = (near_far(x, self.width), near_far(y, self.height));
-        let at = |x: usize, y: usize| self.values[y * self.width + x];
-        (9.0 * at(x0, y0) + 3.0 * (at(x1, y0) + at(x0, y1)) + at(x1, y1)) / 16.0
-    }
-
-    /// This grid becomes `coarse` on cells half as wide.
-    fn twice(&mut self, coarse: &Self) {
-        self.reset(coarse.width * 2, coarse.height * 2);
-        for (y, line) in self.values.chunks_exact_mut(coarse.width * 2).enumerate() {
-            let [near, far] = near_far(y, coarse.height);
-            let row = |row: usize| &coarse.values[row * coarse.width..(row + 1) * coarse.width];
-            let (near, far) = (row(near), row(far));
-            let column = |x: usize| 3.0 * near[x] + far[x];
-            let mut left = column(0);
-            for (x, pair) in line.chunks_exact_mut(2).enumerate() {
-                let (middle, right) = (column(x), column((x + 1).min(coarse.width - 1)));
-                pair[0] = (3.0 * middle + left) / 16.0;
-                pair[1] = (3.0 * middle + right) / 16.0;
-                left = middle;
-            }
-        }
-    }
-
-    /// This grid becomes `rough` after a binomial filter of three by three cells.
-    fn smooth_of(&mut self, rough: &Self) {
-        self.reset(rough.width, rough.height);
-        let (width, height) = (rough.width, rough.height);
-        for y in 0..height {
-            let rows = [y.saturating_sub(1), y, (y + 1).min(height - 1)];
-            for x in 0..width {
-                let columns = [x.saturating_sub(1), x, (x + 1).min(width - 1)];
-                let line = |row: usize| {
-                    let [left, middle, right] = columns.map(|column| rough.values[row * width + column]);
-                    left + 2.0 * middle + right
-                };
-                self.values[y * width + x] = (line(rows[0]) + 2.0 * line(rows[1]) + line(rows[2])) / 16.0;
-            }
-        }
-    }
-
-    /// A row of cells, or the last one, stretched over the columns of samples, with 8 fractional bits.
-    #[expect(clippy::cast_possible_truncation, reason = "a byte with 8 more bits")]
-    fn stretch(&self, row: u32, columns: &[(u32, i32)], stretched: &mut Vec<i32>) {
-        let row = (row as usize).min(self.height - 1);
-        let row = &self.values[row * self.width..(row + 1) * self.width];
-        stretched.clear();
-        stretched.extend(columns.iter().map(|&(left, share)| {
-            let left = left as usize;
-            let (one, two) = (row[left], row[(left + 1).min(row.len() - 1)]);
-            #[expect(clippy::cast_precision_loss, reason = "in 0..=256")]
-            let share = share as f32 / 256.0;
-            ((one + (two - one) * share) * 256.0) as i32
-        }));
-    }
-}
-
-/// A tile of slightly softened noise from a fixed seed, with 8 fractional bits.
+/// A tile of slightly softened noise from a fixed seed, in the pane's units.
 fn grain() -> Vec<i16> {
     let mut seed = 0x9e37_79b9_u32;
     let mut uniform = || {
@@ -444,7 +330,8 @@ fn grain() -> Vec<i16> {
         at(x, y) + 0.5 * (at(x - 1, y) + at(x + 1, y) + at(x, y - 1) + at(x, y + 1))
     };
     // A sum of three uniform numbers has a deviation of 1/2; the five neighbours add up to sqrt(2) of it.
-    #[expect(clippy::cast_possible_truncation, reason = "a few levels with 8 more bits")]
-    let scaled = |value: f32| (value * 2.0 / std::f32::consts::SQRT_2 * GRAIN_LEVELS * 256.0) as i16;
+    #[expect(clippy::cast_possible_truncation, reason = "a few levels with 6 more bits")]
+    let scaled =
+        |value: f32| (value * 2.0 / std::f32::consts::SQRT_2 * GRAIN_LEVELS * f32::from(1i16 << FRACTION)) as i16;
     (0..GRAIN * GRAIN).map(|index| scaled(soft(index))).collect()
 }

@@ -4,13 +4,14 @@
 //! at, that somebody still looks at, or that is not of the expected format leaves as one flat grey. The painted
 //! samples of `blur` and `solid` depend on no sample under any mask.
 //!
-//! Where heads are is `head`'s business, which samples they hide `cover`'s, what `blur` shows instead `frost`'s,
-//! `mosaic` has its own file.
+//! Where heads are is `head`'s business, which samples they hide `cover`'s, what `blur` shows instead `frost`'s
+//! and `pyramid`'s, `mosaic` has its own file.
 
 mod cover;
 mod frost;
 mod head;
 mod mosaic;
+mod pyramid;
 
 use std::sync::Arc;
 
