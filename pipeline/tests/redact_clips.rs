@@ -93,6 +93,49 @@ fn y4m_goes_through_standard_input_and_output() {
     assert!(out == clip, "{} frames of {}x{}", out.frames.len(), out.width, out.height);
 }
 
+/// Somebody walks through a still scene: one event that begins and ends, with the zone's name.
+#[test]
+fn motion_in_a_clip_becomes_an_event() {
+    let (width, height) = (320, 180);
+    let mut clip = Clip::moving(width, height, 1);
+    let still = clip.frames[0].clone();
+    clip.frames = (0..200)
+        .map(|number: usize| {
+            let mut frame = still.clone();
+            if (60..110).contains(&number) {
+                let left = (number - 60) * 5;
+                for y in 60..140 {
+                    frame[y * width + left..y * width + left + 30].fill(if number.is_multiple_of(2) {
+                        230
+                    } else {
+                        235
+                    });
+                }
+            }
+            frame
+        })
+        .collect();
+    let dir = folder();
+    let config = dir.path().join("watch.toml");
+    let zone = "[[zone]]\nname = \"path\"\nrule = \"watch\"\noutline = [[0, 0], [1, 0], [1, 1], [0, 1]]\n";
+    std::fs::write(&config, format!("{zone}[faces]\ndetail = \"fast\"\n[events]\ncooldown_s = 1\n")).unwrap();
+    let mut command = frostglass();
+    command
+        .args(["redact", "-", "-o"])
+        .arg(dir.path().join("out.y4m"))
+        .args(["--events", "-", "--config"])
+        .arg(&config);
+    let run = command.write_stdin(clip.bytes()).assert().success();
+    let text = String::from_utf8_lossy(&run.get_output().stdout).into_owned();
+    let events: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let phases: Vec<_> = events.iter().map(|event| event["phase"].as_str().unwrap()).collect();
+    assert_eq!((phases.first(), phases.last()), (Some(&"start"), Some(&"end")), "{text}");
+    assert_eq!(phases.iter().filter(|phase| **phase == "start").count(), 1, "{text}");
+    assert!(events.iter().all(|event| event["zones"][0] == "path" && event["id"] == events[0]["id"]), "{text}");
+    let begun = events[0]["frame"].as_u64().unwrap();
+    assert!((60..80).contains(&begun), "it began at frame {begun}");
+}
+
 #[test]
 fn odd_sizes_go_through() {
     let dir = folder();

@@ -69,6 +69,7 @@ pub(crate) fn redact(args: &RedactArgs) -> anyhow::Result<Done> {
         stop: stop_on_signals()?,
         overwrite: if args.force { Overwrite::Force } else { Overwrite::Refuse },
         events: args.events.as_deref().map(open_events).transpose()?,
+        done: 0,
         failed: 0,
         config,
     };
@@ -77,7 +78,7 @@ pub(crate) fn redact(args: &RedactArgs) -> anyhow::Result<Done> {
     if let Some(events) = work.events.take() {
         events.finish()?;
     }
-    let (done, skipped) = (plan.stills.len() + plan.clips.len() + plan.failed.len() - work.failed, plan.skipped.len());
+    let (done, skipped) = (work.done, plan.skipped.len());
     let seconds = start.elapsed().as_secs_f64();
     let mut summary = format!("{done} redacted");
     if work.failed > 0 {
@@ -99,6 +100,7 @@ struct Work {
     overwrite: Overwrite,
     events: Option<Box<dyn Sink>>,
     stop: Arc<AtomicBool>,
+    done: usize,
     failed: usize,
 }
 
@@ -120,9 +122,12 @@ impl Work {
                 if self.stop.load(Ordering::Relaxed) {
                     break;
                 }
-                if let Err(error) = self.redact_clip(job, &networks) {
-                    self.failed += 1;
-                    eprintln!("{}", told(&error));
+                match self.redact_clip(job, &networks) {
+                    Ok(()) => self.done += 1,
+                    Err(error) => {
+                        self.failed += 1;
+                        eprintln!("{}", told(&error));
+                    }
                 }
             }
         }
@@ -132,7 +137,7 @@ impl Work {
     fn redact_stills(&mut self, jobs: &[Job]) -> anyhow::Result<()> {
         let networks = Networks::find(&self.config, Medium::Stills)?;
         let bar = progress(Some(jobs.len() as u64), "pictures");
-        let failed = &mut self.failed;
+        let (done, failed) = (&mut self.done, &mut self.failed);
         super::stills::redact_stills(
             jobs,
             &networks,
@@ -143,6 +148,7 @@ impl Work {
             |job, became| {
                 bar.suspend(|| match became {
                     Ok(still) => {
+                        *done += 1;
                         let faces = plural(still.faces as u64, "face");
                         eprintln!("{} → {}: {faces} hidden", job.input.display(), job.output.display());
                         for note in still.notes {

@@ -198,7 +198,8 @@ impl Sinks {
                 next_health += HEALTH_EVERY;
                 self.event(&Event::Health(shared.metrics.health(shared.clock.wall())));
             }
-            if self.enough {
+            // With its last way out gone, a camera would look into nothing.
+            if self.enough || self.failed && self.open.is_empty() {
                 shared.stop.store(true, Ordering::Relaxed);
                 return;
             }

@@ -31,6 +31,7 @@ pub fn describe(config: &Config, networks: &[String]) -> String {
     lines.extend(emits(config));
     lines.push(latency(config));
     lines.push("A frame that was not inspected in time leaves wholly masked.".to_owned());
+    lines.push("Tracks are not followed yet: [hold] linger changes nothing.".to_owned());
     lines.extend(networks.iter().map(|network| format!("Network: {network}.")));
     lines.extend(
         config
@@ -68,11 +69,11 @@ fn zones(config: &Config) -> Vec<String> {
         match zone.rule {
             ZoneRule::Hide => {
                 let how = match zone.style {
-                    ZoneStyle::Solid => "flat",
-                    ZoneStyle::Blur => "flat, then filled in from around it",
+                    ZoneStyle::Solid => "",
+                    ZoneStyle::Blur => ", and later filled in from around it",
                 };
                 format!(
-                    "Hidden always: \"{}\", {share:.1} % of the picture, painted {how}, before anything looks at the frame.",
+                    "Hidden always: \"{}\", {share:.1} % of the picture, painted flat at capture, so that no network and no motion watch sees what is behind{how}.",
                     zone.name
                 )
             }
@@ -111,11 +112,11 @@ fn emits(config: &Config) -> Vec<String> {
             0 => "without a limit".to_owned(),
             limit => format!("the oldest go above {limit} MiB"),
         };
-        lines.push(format!(
-            "Each {}th redacted frame goes to {} as a JPEG; {limit}.",
-            emit.pictures_every,
-            folder.display()
-        ));
+        let which = match emit.pictures_every {
+            1 => "Every redacted frame".to_owned(),
+            every => format!("One of {every} redacted frames"),
+        };
+        lines.push(format!("{which} goes to {} as a JPEG; {limit}.", folder.display()));
     }
     if let Some(target) = &emit.y4m {
         lines.push(format!("Redacted video goes to {} as Y4M.", to(target)));

@@ -26,7 +26,9 @@ pub(super) struct Fault {
 }
 
 impl ConfigError {
-    pub(super) fn new(origin: &str, text: &str, faults: Vec<Fault>) -> Self {
+    pub(super) fn new(origin: &str, text: &str, mut faults: Vec<Fault>) -> Self {
+        // They were found by section; the owner reads from top to bottom.
+        faults.sort_by_key(|fault| fault.span.start);
         Self { origin: origin.to_owned(), text: text.to_owned(), faults }
     }
 
@@ -76,35 +78,55 @@ impl ConfigError {
 
 /// What the TOML reader found, in our words.
 pub(super) fn of_toml(error: &toml::de::Error) -> Fault {
-    // The reader speaks of its own types.
-    let message = error.message().trim().replace("expected i64", "expected a whole number");
-    let message = message.replace("expected f64", "expected a number");
-    let help = match unknown_field(&message) {
-        Some((name, known)) => match nearest(name, &known) {
-            Some(close) => format!("did you mean `{close}`? Known here: {}", known.join(", ")),
-            None => format!("known here: {}", known.join(", ")),
-        },
-        None => String::new(),
-    };
-    let what = match unknown_field(&message) {
-        Some((name, _)) => format!("unknown key `{name}`"),
-        None => message.clone(),
+    let message = error.message().trim().to_owned();
+    let (what, help) = match unknown(&message) {
+        None => (in_plain_words(message), String::new()),
+        Some(Unknown { kind, name, known }) => {
+            let list = known.join(", ");
+            let help = match nearest(name, &known) {
+                Some(close) => format!("did you mean `{close}`? Known here: {list}"),
+                None => format!("known here: {list}"),
+            };
+            (format!("unknown {kind} `{name}`"), help)
+        }
     };
     Fault { span: error.span().unwrap_or(0..0), what, help }
 }
 
-/// The name and the known names in serde's ``unknown field `a`, expected one of `b`, `c` ``.
-fn unknown_field(message: &str) -> Option<(&str, Vec<&str>)> {
-    let rest = message.strip_prefix("unknown field ")?;
-    let mut names = rest.split('`').skip(1).step_by(2);
-    let name = names.next()?;
-    Some((name, names.collect()))
+/// Serde names types as Rust does; an owner has no `i64`.
+fn in_plain_words(message: String) -> String {
+    let plain = [("i64", "a whole number"), ("f64", "a number"), ("a sequence", "a list")];
+    for (theirs, ours) in plain {
+        // Only at the end, behind what may be quoted from the file.
+        if let Some(start) = message.strip_suffix(theirs).filter(|start| start.ends_with(", expected ")) {
+            return format!("{start}{ours}");
+        }
+    }
+    message
 }
 
-/// The known name that is at most a third of its letters away.
+/// A name that nothing here is called by.
+struct Unknown<'a> {
+    kind: &'static str,
+    name: &'a str,
+    known: Vec<&'a str>,
+}
+
+/// Takes apart serde's ``unknown field `a`, expected one of `b`, `c` ``, and the same of a variant.
+fn unknown(message: &str) -> Option<Unknown<'_>> {
+    let (kind, rest) = match message.strip_prefix("unknown field `") {
+        Some(rest) => ("key", rest),
+        None => ("value", message.strip_prefix("unknown variant `")?),
+    };
+    // From the right: the name comes from the file and may hold anything, the known ones are ours.
+    let (name, known) = rest.rsplit_once("`, expected ")?;
+    Some(Unknown { kind, name, known: known.split('`').skip(1).step_by(2).collect() })
+}
+
+/// The known name that is at most two fifths of its letters away: two swapped letters of five are.
 fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let (distance, close) = known.iter().map(|known| (distance(name, known), *known)).min()?;
-    (distance * 3 <= close.len().max(3)).then_some(close)
+    (distance * 5 <= close.len().max(3) * 2).then_some(close)
 }
 
 /// Levenshtein's distance of two short names.
@@ -130,6 +152,7 @@ mod tests {
     #[test]
     fn a_slip_of_the_finger_finds_its_key() {
         assert_eq!(nearest("sauce", &["width", "source", "fps"]), Some("source"));
+        assert_eq!(nearest("widht", &["width", "source", "fps"]), Some("width"));
         assert_eq!(nearest("colour", &["width", "source", "fps"]), None);
         assert_eq!((distance("", "abc"), distance("abc", "abc"), distance("abc", "acb")), (3, 0, 2));
     }

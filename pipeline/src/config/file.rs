@@ -44,20 +44,21 @@ pub(super) struct ConfigFile {
 pub(super) struct CameraFile {
     /// `auto` (the only camera there is), a device, a clip or a folder of pictures, played at its own pace.
     /// Relative paths start at this file's folder. No default; `redact` ignores it.
-    pub(super) source: Option<String>,
+    #[schemars(with = "Option<String>", length(min = 1))]
+    pub(super) source: Option<Spanned<String>>,
     /// Wanted width in pixels, 16 to 16384. Default: 1280.
-    #[schemars(with = "u32")]
+    #[schemars(with = "u32", range(min = 16, max = 16384))]
     pub(super) width: Spanned<i64>,
     /// Wanted height in pixels, 16 to 16384. Default: 720.
-    #[schemars(with = "u32")]
+    #[schemars(with = "u32", range(min = 16, max = 16384))]
     pub(super) height: Spanned<i64>,
     /// Wanted frames a second, 1 to 240; of a folder of pictures too. Default: 15.
-    #[schemars(with = "u32")]
+    #[schemars(with = "u32", range(min = 1, max = 240))]
     pub(super) fps: Spanned<i64>,
     /// Pixel format of the camera. Default: `auto`.
     pub(super) format: PixelFormat,
     /// How the camera hangs: the picture is turned clockwise by 0, 90, 180 or 270 degrees. Default: 0.
-    #[schemars(with = "u32")]
+    #[schemars(with = "u32", extend("enum" = [0, 90, 180, 270]))]
     pub(super) rotate: Spanned<i64>,
     /// A clip or folder starts again at its end. Default: false.
     pub(super) repeat: bool,
@@ -89,10 +90,10 @@ pub(super) struct FacesFile {
     /// `blur`, `mosaic` (stills only) or `solid`. Default: `blur`.
     pub(super) redact: StyleFile,
     /// 0 to 1: 0.5 is each network's recommended point, lower finds more. Default: 0.5.
-    #[schemars(with = "f64")]
+    #[schemars(with = "f64", range(min = 0, max = 1))]
     pub(super) score: Spanned<f64>,
     /// 0 to 4: grows each box by this share of its size, all sides together. Default: 0.5.
-    #[schemars(with = "f64")]
+    #[schemars(with = "f64", range(min = 0, max = 4))]
     pub(super) margin: Spanned<f64>,
 }
 
@@ -150,7 +151,7 @@ pub(super) struct PersonsFile {
     /// `head` (where the face must be), `body` or `none`. Default: `head`.
     pub(super) redact: PersonRuleFile,
     /// Look for people on one of so many frames, 1 to 1000. Default: 6.
-    #[schemars(with = "u32")]
+    #[schemars(with = "u32", range(min = 1, max = 1000))]
     pub(super) every: Spanned<i64>,
 }
 
@@ -186,13 +187,13 @@ pub(super) struct MovingFile {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct HoldFile {
     /// Look-ahead in frames, 0 to 15. Default: 3.
-    #[schemars(with = "u32")]
+    #[schemars(with = "u32", range(min = 0, max = 15))]
     pub(super) frames: Spanned<i64>,
     /// Frames a lost track stays masked, 0 to 10000. Default: 15.
-    #[schemars(with = "u32")]
+    #[schemars(with = "u32", range(min = 0, max = 10000))]
     pub(super) linger: Spanned<i64>,
     /// From capture to findings, 1 to 60000; later than this, the whole frame is masked. Default: 200.
-    #[schemars(with = "u32")]
+    #[schemars(with = "u32", range(min = 1, max = 60000))]
     pub(super) deadline_ms: Spanned<i64>,
     /// Under overload detail may fall before clear frames do, and masks widen. Default: false.
     pub(super) may_lower_detail: bool,
@@ -215,8 +216,8 @@ pub(super) struct ZoneFile {
     #[serde(default)]
     pub(super) rule: ZoneRule,
     /// Corners in the unit square: [0, 0] is the top left of the upright picture, [1, 1] its bottom right.
-    #[schemars(with = "Vec<[f32; 2]>")]
-    pub(super) outline: Spanned<Vec<Spanned<[f64; 2]>>>,
+    #[schemars(with = "Vec<[f32; 2]>", length(min = 3))]
+    pub(super) outline: Spanned<Vec<Spanned<Vec<f64>>>>,
     /// What is painted over a hidden zone: `solid` or `blur`. Default: `solid`.
     #[serde(default)]
     pub(super) style: ZoneStyleFile,
@@ -239,11 +240,11 @@ pub(super) enum ZoneStyleFile {
 pub(super) struct EventsFile {
     /// Raise motion events. Default: true.
     pub(super) motion: bool,
-    /// 0 to 1: higher tells of less. Default: 0.5.
-    #[schemars(with = "f64")]
+    /// 0 to 1: the higher, the smaller the movement that counts. Default: 0.5.
+    #[schemars(with = "f64", range(min = 0, max = 1))]
     pub(super) sensitivity: Spanned<f64>,
     /// Seconds without motion that end an event, 0 to 86400. Default: 5.
-    #[schemars(with = "f64")]
+    #[schemars(with = "f64", range(min = 0, max = 86400))]
     pub(super) cooldown_s: Spanned<f64>,
 }
 
@@ -258,21 +259,23 @@ impl Default for EventsFile {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct EmitFile {
     /// Events, one JSON object a line: a file, or `-` for standard output (for one sink only).
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", length(min = 1))]
     pub(super) jsonl: Option<Spanned<String>>,
     /// A folder of redacted JPEGs.
-    pub(super) pictures: Option<PathBuf>,
+    #[schemars(with = "Option<String>", length(min = 1))]
+    pub(super) pictures: Option<Spanned<PathBuf>>,
     /// One of so many frames, 1 to 1000000. Default: 30.
-    #[schemars(with = "u32")]
+    #[schemars(with = "u32", range(min = 1, max = 1000000))]
     pub(super) pictures_every: Spanned<i64>,
     /// The oldest pictures go first above so many MiB; 0: no limit. Default: 1000.
-    #[schemars(with = "u32")]
+    #[schemars(with = "u32", range(min = 0, max = 1000000000))]
     pub(super) pictures_max_mib: Spanned<i64>,
     /// Redacted video as Y4M, for another program's standard input: a file, or `-`.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", length(min = 1))]
     pub(super) y4m: Option<Spanned<String>>,
     /// A v4l2loopback device: any program sees a camera.
-    pub(super) loopback: Option<PathBuf>,
+    #[schemars(with = "Option<String>", length(min = 1))]
+    pub(super) loopback: Option<Spanned<PathBuf>>,
     /// Address of a live view, such as `127.0.0.1:8080`.
     #[schemars(with = "Option<String>")]
     pub(super) http: Option<Spanned<String>>,
@@ -297,7 +300,8 @@ impl Default for EmitFile {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct RecordFile {
     /// A signed record of what was hidden; its key lies beside it.
-    pub(super) policy: Option<PathBuf>,
+    #[schemars(with = "Option<String>", length(min = 1))]
+    pub(super) policy: Option<Spanned<PathBuf>>,
 }
 
 /// What is told on standard error.
@@ -305,7 +309,7 @@ pub(super) struct RecordFile {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct LogFile {
     /// `error`, `warn`, `info`, `debug` or `trace`. Default: `info`.
-    #[schemars(with = "String")]
+    #[schemars(with = "String", extend("enum" = ["error", "warn", "info", "debug", "trace"]))]
     pub(super) level: Spanned<String>,
 }
 

@@ -87,6 +87,11 @@ impl Config {
         };
         [
             (device, source.as_str(), "cameras are not captured yet; a clip or a folder of pictures is replayed"),
+            (
+                self.faces.style == Style::Mosaic,
+                "[faces] redact = \"mosaic\"",
+                "without tracks its cells change from frame to frame; it is for pictures only, as yet",
+            ),
             (self.moving, "[moving] redact", "masking all that moves is not there yet"),
             (self.hold.may_lower_detail, "[hold] may_lower_detail", "detail never falls in this version"),
             (self.emit.loopback.is_some(), "[emit] loopback", "v4l2loopback devices are not written to yet"),

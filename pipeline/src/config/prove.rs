@@ -20,9 +20,9 @@ pub(super) fn prove(file: ConfigFile, folder: &Path) -> Result<Config, Vec<Fault
     let ConfigFile { camera, faces, persons, moving, hold, zone, events, emit, record, log } = file;
     let config = Config {
         camera: Camera {
-            source: camera.source.map(|source| match source.as_str() {
+            source: camera.source.map(|source| match source.get_ref().as_str() {
                 "auto" => CameraSource::Auto,
-                path => CameraSource::Path(proof.path(Path::new(path))),
+                path => CameraSource::Path(proof.path(source.span(), Path::new(path))),
             }),
             width: proof.whole(&camera.width, 16..=16_384, "pixels"),
             height: proof.whole(&camera.height, 16..=16_384, "pixels"),
@@ -65,7 +65,7 @@ pub(super) fn prove(file: ConfigFile, folder: &Path) -> Result<Config, Vec<Fault
             cooldown: Duration::from_secs_f32(proof.share(&events.cooldown_s, 86_400.0)),
         },
         emit: proof.emit(emit),
-        record: record.policy.map(|path| proof.path(&path)),
+        record: record.policy.map(|path| proof.path(path.span(), path.get_ref())),
         log_level: proof.level(&log.level),
     };
     // In the order in which they stand in the file.
@@ -84,7 +84,13 @@ impl Proof<'_> {
         self.faults.push(Fault { span, what: what.into(), help: help.into() });
     }
 
-    fn path(&self, path: &Path) -> PathBuf {
+    fn path(&mut self, span: Range<usize>, path: &Path) -> PathBuf {
+        // Joined to the folder, an empty path would mean that folder: its pictures replayed, or others written into it.
+        if path.as_os_str().is_empty() {
+            self.fault(span, "the path is empty", "name a file or folder, or leave the key out");
+        } else if path.as_os_str().as_encoded_bytes().contains(&0) {
+            self.fault(span, "the path contains a NUL character", "no file system knows such a name");
+        }
         self.folder.join(path)
     }
 
@@ -143,8 +149,10 @@ impl Proof<'_> {
                 other => self.fault(model.span(), format!("`{other}` is no face network"), NAMES),
             },
             ModelFile::Own(own) => match own.family.as_str() {
-                "yunet" => return FaceModel::Own { family: Family::YuNet, path: self.path(&own.path) },
-                "centerface" => return FaceModel::Own { family: Family::CenterFace, path: self.path(&own.path) },
+                "yunet" => return FaceModel::Own { family: Family::YuNet, path: self.path(model.span(), &own.path) },
+                "centerface" => {
+                    return FaceModel::Own { family: Family::CenterFace, path: self.path(model.span(), &own.path) };
+                }
                 other => {
                     let what = format!("`{other}` is no family of face networks");
                     self.fault(model.span(), what, "expected family = \"yunet\" or \"centerface\"");
@@ -158,7 +166,7 @@ impl Proof<'_> {
         match model.get_ref() {
             ModelFile::Name(name) if name == "efficientdet" => {}
             ModelFile::Own(own) if own.family == "efficientdet" => {
-                return PersonModel::Own { family: Family::EfficientDet, path: self.path(&own.path) };
+                return PersonModel::Own { family: Family::EfficientDet, path: self.path(model.span(), &own.path) };
             }
             ModelFile::Name(other) => {
                 let help = "expected efficientdet, or { family = \"efficientdet\", path = \"own.onnx\" }";
@@ -197,16 +205,23 @@ impl Proof<'_> {
         proved
     }
 
-    fn outline(&mut self, corners: &Spanned<Vec<Spanned<[f64; 2]>>>) -> Option<Outline> {
-        // Checked before they are rounded: 1.00000001 is outside, however an f32 sees it.
-        if let Some(wrong) = corners.get_ref().iter().find(|corner| !inside(corner.get_ref())) {
-            let [x, y] = wrong.get_ref();
-            let help = "corners are shares of width and height, each 0 to 1: [0, 0] is the top left corner";
-            self.fault(wrong.span(), format!("the corner [{x}, {y}] is outside the picture"), help);
-            return None;
+    fn outline(&mut self, corners: &Spanned<Vec<Spanned<Vec<f64>>>>) -> Option<Outline> {
+        let mut rounded = Vec::with_capacity(corners.get_ref().len());
+        for corner in corners.get_ref() {
+            // A fixed array would be read without a word about further numbers, and a lost bracket would lose a corner.
+            let &[x, y] = corner.get_ref().as_slice() else {
+                let what = format!("a corner of {} numbers", corner.get_ref().len());
+                self.fault(corner.span(), what, "expected two, from the left and from the top: [0.62, 0.10]");
+                return None;
+            };
+            // Checked before it is rounded: 1.00000001 is outside, however an f32 sees it.
+            if ![x, y].iter().all(|share| (0.0..=1.0).contains(share)) {
+                let help = "corners are shares of width and height, each 0 to 1: [0, 0] is the top left corner";
+                self.fault(corner.span(), format!("the corner [{x}, {y}] is outside the picture"), help);
+                return None;
+            }
+            rounded.push([x as f32, y as f32]);
         }
-        let rounded: Vec<[f32; 2]> =
-            corners.get_ref().iter().map(|corner| corner.get_ref().map(|share| share as f32)).collect();
         let what = match Outline::new(&rounded) {
             Ok(outline) => return Some(outline),
             Err(OutlineError::TooFewCorners) => format!("an outline of {} corners encloses nothing", rounded.len()),
@@ -224,9 +239,9 @@ impl Proof<'_> {
             let help = "two streams in one would be unreadable: give one of them a file";
             self.fault(second.span(), "standard output is for one sink only", help);
         }
-        let target = |proof: &Self, target: &Spanned<String>| match target.get_ref().as_str() {
+        let target = |proof: &mut Self, target: &Spanned<String>| match target.get_ref().as_str() {
             "-" => Target::Stdout,
-            path => Target::File(proof.path(Path::new(path))),
+            path => Target::File(proof.path(target.span(), Path::new(path))),
         };
         let http = emit.http.as_ref().and_then(|address| match address.get_ref().parse() {
             Ok(address) => Some(address),
@@ -238,16 +253,12 @@ impl Proof<'_> {
         });
         Emit {
             jsonl: emit.jsonl.as_ref().map(|path| target(self, path)),
-            pictures: emit.pictures.map(|path| self.path(&path)),
+            pictures: emit.pictures.map(|path| self.path(path.span(), path.get_ref())),
             pictures_every: self.whole(&emit.pictures_every, 1..=1_000_000, "frames"),
             pictures_max_mib: u64::from(self.whole(&emit.pictures_max_mib, 0..=1_000_000_000, "MiB")),
             y4m: emit.y4m.as_ref().map(|path| target(self, path)),
-            loopback: emit.loopback,
+            loopback: emit.loopback.map(|path| self.path(path.span(), path.get_ref())),
             http,
         }
     }
-}
-
-fn inside(corner: &[f64; 2]) -> bool {
-    corner.iter().all(|share| (0.0..=1.0).contains(share))
 }

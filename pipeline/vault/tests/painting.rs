@@ -295,3 +295,22 @@ fn a_pane_is_smooth_and_looks_like_its_surroundings() {
     let off = (60..180).map(|x| (middle(x) - f32::from(scene(0, x, 0))).abs()).fold(0.0, f32::max);
     assert!(off < 30.0, "{off} levels away from what is around");
 }
+
+/// A frame that was exposed with other zones than the redactor's still shows nothing of these.
+#[test]
+fn the_redactors_own_zones_are_hidden_whatever_the_frame_was_exposed_with() {
+    let format = Format::video(Size::new(40, 30), Matrix::Bt709, Range::Full);
+    for zone_style in [ZoneStyle::Solid, ZoneStyle::Blur] {
+        let outline = Outline::new(&[[0.2, 0.2], [0.7, 0.2], [0.4, 0.8]]).unwrap();
+        let zones = Arc::new(Zones::new(&[Zone { outline, style: zone_style }], format));
+        for style in [Style::Blur, Style::Solid, Style::Mosaic] {
+            let frame = raw(format, &Zones::none(), &|plane, x, y| {
+                let cell = if plane == 0 { 1 } else { 2 };
+                if zones.covers(x * cell, y * cell) { 250 } else { 60 }
+            });
+            let seen = Inspected::new(frame, Findings::Complete(vec![]));
+            let after = Redactor::new(policy(style), format, Arc::clone(&zones)).redact(seen);
+            assert!(samples(&after).iter().flatten().all(|&sample| sample < 200), "{zone_style:?} {style:?}");
+        }
+    }
+}

@@ -13,7 +13,7 @@
 /// Seconds that something must stay before it belongs to the scene.
 const ABSORBED_AFTER: f32 = 90.0;
 /// Seconds of the first learning: a whole swing of a branch.
-const FIRST_LEARNING: f32 = 3.0;
+const FIRST_LEARNING: f32 = 1.0;
 /// Seconds of learning again after a change of light; what varies how much is still known.
 const NEXT_LEARNING: f32 = 0.5;
 /// Frames that any learning takes at least.
@@ -167,7 +167,7 @@ impl Background {
             (left..right).contains(&x) && (top..bottom).contains(&y) && self.excess[cell] > 0.0
         };
         let (agreement, energy) = correlation(means, &self.mean, self.columns, inside);
-        let count = self.excess.iter().filter(|excess| **excess > 0.0).count();
+        let count = (0..self.excess.len()).filter(|cell| inside(*cell)).count();
         // What is large has edges of its own, which a body before it would hide.
         let needed = if count * 10 > self.excess.len() { 0.6 } else { 0.9 };
         agreement > needed && energy > 4.0

@@ -6,13 +6,13 @@
 
 use super::head::{POWER, Shape};
 use super::in_plane;
-use crate::geometry::{Rect, Size};
+use crate::geometry::{Area, Rect, Size};
 use crate::picture::Format;
 use crate::zone::{ZoneStyle, Zones};
 
 /// Wholly hidden, and filled in.
 pub(super) const HIDDEN: u8 = 255;
-/// Hidden by a flat zone: never counted, never painted again.
+/// Hidden by something flat: never counted, never painted again.
 pub(super) const FLAT: u8 = 254;
 /// The most of the pane that lies over a sample which is not hidden.
 const THICKEST: f32 = 250.0;
@@ -107,6 +107,14 @@ impl Cover {
             }
         }
         self.columns = columns;
+    }
+
+    /// Marks an area that is painted by somebody else: not counted, not filled in.
+    pub(super) fn keep_out(&mut self, area: Area, format: Format) {
+        let rect = in_plane(area.cover(format.size, format.chroma), self.index, format);
+        for row in rect.top..rect.bottom {
+            self.row_mut(row, rect.left, rect.right).fill(FLAT);
+        }
     }
 
     /// Takes all shapes inside of a rectangle of pixels off the map again.

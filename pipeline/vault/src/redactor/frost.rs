@@ -24,6 +24,11 @@ const NOTHING_LEFT: f32 = 128.0;
 /// Cells as wide as this or narrower are laid over samples by bilinear interpolation.
 const FINEST: u32 = 4;
 
+/// The widest cell of a group that is not larger than [`MOST_CELLS`] of them.
+const WIDEST: u32 = 16;
+/// Cells of the finest grid.
+const MOST_CELLS: usize = 1 << 17;
+
 /// Fills masks; keeps its scratch, so that no frame allocates.
 pub(super) struct Frost {
     grain: Vec<i16>,
@@ -52,14 +57,30 @@ struct Level {
 }
 
 impl Frost {
-    pub(super) fn new() -> Self {
+    /// Takes all the room that any frame of this format can need.
+    pub(super) fn new(format: Format) -> Self {
+        let Size { width, height } = format.size;
+        let (width, height) = (width as usize, height as usize);
+        // A grid is no larger than its picture, and odd lengths round up when they are halved.
+        let cells = |level: u32| (MOST_CELLS.min(width * height) >> (2 * level)) + ((width + height) >> level) + 2;
+        let level = |level| Level {
+            grid: Grid { width: 0, height: 0, values: Vec::with_capacity(cells(level)) },
+            weights: Vec::with_capacity(cells(level)),
+        };
+        let count = width.max(height).max(1).ilog2() + 2;
+        let mut levels: Vec<Level> = (0..count).map(level).collect();
+        let refined = (width / FINEST as usize + WIDEST as usize) * (height / FINEST as usize + WIDEST as usize);
+        let refined = refined.max(cells(0));
+        if let Some(pane) = levels.first_mut() {
+            pane.grid.values = Vec::with_capacity(refined);
+        }
         Self {
             grain: grain(),
-            levels: Vec::new(),
+            levels,
             top: 0,
-            finer: Grid::default(),
-            rows: Default::default(),
-            columns: Vec::new(),
+            finer: Grid { width: 0, height: 0, values: Vec::with_capacity(refined) },
+            rows: [0, 1].map(|_| Vec::with_capacity(width)),
+            columns: Vec::with_capacity(width),
         }
     }
 
@@ -80,10 +101,15 @@ impl Frost {
         }
         #[expect(clippy::cast_precision_loss, reason = "1 or 2")]
         let smallest = if index == 0 { smallest } else { smallest / format.chroma.cell() as f32 };
-        let step = step(smallest);
+        let mut step = step(smallest);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
         let ring = ((smallest * RING).clamp(8.0, 256.0) as u32).max(2 * step);
         let around = target.grown(ring, plane.size);
+        // A crowd that is one group gets wider cells, so that time and memory stay bounded.
+        let cells = |step: u32| around.width().div_ceil(step) as usize * around.height().div_ceil(step) as usize;
+        while cells(step) > MOST_CELLS {
+            step *= 2;
+        }
         self.pull(around, step, cover, plane);
         self.push();
         let step = self.refine(step);
@@ -260,7 +286,7 @@ fn feather(samples: &mut [u8], one: &[i32], two: &[i32], share: i32, specks: &[i
 /// Width of a cell: a power of two near a tenth of the smallest head.
 fn step(smallest: f32) -> u32 {
     let mut step = 1;
-    while step < 16 && (step * 2) as f32 <= smallest / 10.0 {
+    while step < WIDEST && (step * 2) as f32 <= smallest / 10.0 {
         step *= 2;
     }
     step

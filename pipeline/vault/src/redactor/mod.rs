@@ -51,12 +51,13 @@ impl Redactor {
             policy,
             format,
             shutter: Arc::new(Flat::new(format)),
-            shapes: Vec::new(),
-            groups: Vec::new(),
+            // As many as there can be, so that no frame allocates.
+            shapes: Vec::with_capacity(2 * MOST_DETECTIONS),
+            groups: Vec::with_capacity(2 * MOST_DETECTIONS + zone_groups.len()),
             zone_groups,
             covers: [0, 1, 2].map(|index| Cover::new(index, format, if fits { Some(&zones) } else { None })),
-            frost: Frost::new(),
-            mosaic: Mosaic::default(),
+            frost: Frost::new(format),
+            mosaic: Mosaic::new(),
             zones,
         }
     }
@@ -81,6 +82,8 @@ impl Redactor {
         }
         let Some(mut planes) = frame.planes_mut() else { return RedactedFrame::shuttered(&self.shutter, stamp) };
 
+        // Painted before already, unless the frame was exposed with other zones than ours.
+        self.zones.paint(format, &mut planes);
         self.shapes.clear();
         head::shapes(&found, &self.policy, format.size, &mut self.shapes);
         self.shapes.extend(also.iter().map(|area| Shape::Block(*area)));
@@ -107,18 +110,22 @@ impl Redactor {
     }
 
     /// With another style for faces, zones may still ask for `blur`. What the faces' masks will hide must not shine
-    /// through it, so they cover here, too.
+    /// through it, so that it does not count here; it is painted afterwards.
     fn blur_zones(&mut self, planes: &mut [PlaneMut<'_>; 3]) {
         if self.zone_groups.is_empty() {
             return;
         }
-        for shape in &mut self.shapes {
-            *shape = Shape::Block(shape.block(self.format.size));
+        for (index, (cover, plane)) in self.covers.iter_mut().zip(planes).enumerate() {
+            for shape in &self.shapes {
+                cover.keep_out(shape.block(self.format.size), self.format);
+            }
+            for &(group, smallest) in &self.zone_groups {
+                self.frost.fill(index, group, smallest, self.format, cover, plane);
+            }
+            for shape in &self.shapes {
+                cover.clear(shape.block(self.format.size).cover(self.format.size, self.format.chroma), self.format);
+            }
         }
-        self.groups.clear();
-        self.groups.extend_from_slice(&self.zone_groups);
-        self.groups.extend(self.shapes.iter().map(|shape| shape.reach(self.format)));
-        self.frost_over(planes);
     }
 
     /// Covers all shapes, fills what is covered group by group, and uncovers the map for the next frame.
@@ -213,27 +220,24 @@ fn blurred_zones(zones: &Zones, format: Format) -> Vec<(Rect, f32)> {
 
 /// Joins rectangles that touch, until none does; keeps the smallest side of each group.
 fn join_touching(groups: &mut Vec<(Rect, f32)>) {
-    let mut index = 0;
-    while index < groups.len() {
-        let (mut rect, mut smallest) = groups[index];
-        let mut grew = false;
-        let mut other = index + 1;
-        while other < groups.len() {
-            if rect.touches(groups[other].0) {
-                let (joined, side) = groups.swap_remove(other);
-                rect = rect.union(joined);
-                smallest = smallest.min(side);
-                grew = true;
-            } else {
-                other += 1;
+    // Those in front touch none of each other, those behind have not been looked at. Each step settles a group or
+    // leaves one less, so that the cost of any number of them grows with its square at most.
+    let mut settled = 0;
+    while settled < groups.len() {
+        let Some((rect, smallest)) = groups.pop() else { return };
+        if let Some(other) = groups.iter().position(|(other, _)| rect.touches(*other)) {
+            let (joined, side) = groups[other];
+            groups[other] = (rect.union(joined), smallest.min(side));
+            if other < settled {
+                // Grown, it may touch what it did not touch before.
+                settled -= 1;
+                groups.swap(other, settled);
             }
-        }
-        groups[index] = (rect, smallest);
-        if grew {
-            // Grown, it may touch what it did not touch before.
-            index = 0;
         } else {
-            index += 1;
+            groups.push((rect, smallest));
+            let last = groups.len() - 1;
+            groups.swap(settled, last);
+            settled += 1;
         }
     }
 }

@@ -7,8 +7,9 @@ use zeroize::Zeroize;
 
 use super::head::Shape;
 use super::{in_plane, row_mut};
+use crate::findings::MOST_DETECTIONS;
 use crate::geometry::Rect;
-use crate::picture::{Format, PlaneMut};
+use crate::picture::{Colour, Format, PlaneMut};
 
 /// Cells along a side.
 const SIDE: u32 = 4;
@@ -19,12 +20,15 @@ const LEVELS: u32 = 8;
 const BITS: u32 = SIDE * SIDE * 3 * LEVELS.ilog2();
 
 /// Paints mosaics; keeps its averages only while it paints.
-#[derive(Default)]
 pub(super) struct Mosaic {
     averages: Vec<[u8; 16]>,
 }
 
 impl Mosaic {
+    pub(super) fn new() -> Self {
+        Self { averages: Vec::with_capacity(2 * MOST_DETECTIONS) }
+    }
+
     pub(super) fn paint(&mut self, shapes: &[Shape], format: Format, planes: &mut [PlaneMut<'_>; 3]) {
         for (index, plane) in planes.iter_mut().enumerate() {
             self.averages.clear();
@@ -32,7 +36,8 @@ impl Mosaic {
                 let cover = |shape: &Shape| shape.block(format.size).cover(format.size, format.chroma);
                 shapes.iter().map(move |shape| in_plane(cover(shape), index, format))
             };
-            self.averages.extend(rects().map(|rect| averages(plane, rect)));
+            let signed = index > 0 && format.colour != Colour::Rgb;
+            self.averages.extend(rects().map(|rect| averages(plane, rect, signed)));
             for (rect, averages) in rects().zip(&self.averages) {
                 for (number, &sample) in (0u32..).zip(averages) {
                     let cell = cell(rect, number);
@@ -58,7 +63,8 @@ fn cell(rect: Rect, number: u32) -> Rect {
     }
 }
 
-fn averages(plane: &mut PlaneMut<'_>, rect: Rect) -> [u8; 16] {
+/// Coarse averages of the cells of a rectangle. Of a `signed` plane, 128 is no colour, and has to stay that.
+fn averages(plane: &mut PlaneMut<'_>, rect: Rect, signed: bool) -> [u8; 16] {
     let mut averages = [0; 16];
     for (number, average) in (0u32..).zip(&mut averages) {
         let cell = cell(rect, number);
@@ -68,11 +74,16 @@ fn averages(plane: &mut PlaneMut<'_>, rect: Rect) -> [u8; 16] {
             sum += row_mut(plane, row, cell.left, cell.right).iter().map(|&sample| u64::from(sample)).sum::<u64>();
         }
         let mean = sum.checked_div(count).unwrap_or(0);
-        let level = mean * u64::from(LEVELS) / 256;
-        // The middle of the level.
-        #[expect(clippy::cast_possible_truncation, reason = "a level's middle is below 256")]
-        let middle = ((2 * level + 1) * 128 / u64::from(LEVELS)) as u8;
-        *average = middle;
+        let width = 256 / u64::from(LEVELS);
+        // The middle of a level, or of signed samples the multiple of a level's width that is nearest.
+        let coarse = if signed {
+            ((mean + width / 2) / width).min(u64::from(LEVELS) - 1) * width
+        } else {
+            mean / width * width + width / 2
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "below 256")]
+        let coarse = coarse as u8;
+        *average = coarse;
     }
     averages
 }
