@@ -23,8 +23,9 @@ pub enum Detail {
     /// Also one of 320, for faces that fill the picture, and one of twice the picture's size, at most 1280, for small
     /// ones.
     Balanced,
-    /// Also the picture's own resolution, and twice that for pictures up to 4.2 megapixels, in overlapping tiles. A
-    /// picture above some 25 megapixels is looked at somewhat below its own resolution, so that time is bounded.
+    /// Also the picture's own resolution, twice that for pictures up to 4.2 megapixels and three times for those up to
+    /// 1.05, in overlapping tiles. A picture above some 25 megapixels is looked at somewhat below its own resolution,
+    /// so that time is bounded.
     Thorough,
 }
 

@@ -29,10 +29,10 @@ const LARGEST: f32 = 400.0;
 /// in a smaller look.
 const TILE: f64 = 1024.0;
 const SHARED: f64 = 192.0;
-/// A picture of more pixels than this is not enlarged.
-const MOST_ENLARGED: usize = 4_200_000;
+/// Pictures up to so many pixels are also enlarged by this: it is what brings faces of ten pixels.
+const ENLARGED: [(f64, usize); 2] = [(2.0, 4_200_000), (3.0, 1_050_000)];
 /// All tiles of one scale together hold at most so many pixels: it bounds the time for one picture.
-const MOST_PIXELS: f64 = 28.0e6;
+const MOST_PIXELS: f64 = 40.0e6;
 
 impl Look {
     /// The whole picture in an input of this size, as large as fits.
@@ -123,8 +123,11 @@ pub(crate) fn for_faces(picture: Size, detail: Detail) -> Vec<Look> {
         if native > beyond {
             looks.extend(tiles(picture, native));
         }
-        if picture.pixels() <= MOST_ENLARGED && input_pixels(&tiles(picture, 2.0)) <= MOST_PIXELS && beyond < 2.0 {
-            looks.extend(tiles(picture, 2.0));
+        for (scale, most) in ENLARGED {
+            let enlarged = tiles(picture, scale);
+            if scale > beyond && picture.pixels() <= most && input_pixels(&enlarged) <= MOST_PIXELS {
+                looks.extend(enlarged);
+            }
         }
     }
     for look in looks.iter_mut().skip(1) {
@@ -189,7 +192,7 @@ fn longer_side(size: Size) -> f64 {
     f64::from(size.width.max(size.height))
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at least 1, at most a picture's side × 2")]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at least 1, at most a picture's side × 3")]
 fn scaled(length: u32, scale: f64) -> u32 {
     (f64::from(length) * scale).round().max(1.0) as u32
 }
@@ -218,6 +221,12 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_picture_of_20_megapixels_is_looked_at_in_its_own_resolution() {
+        let looks = for_faces(Size::new(5472, 3648), Detail::Thorough);
+        assert!(looks.iter().any(|look| look.region().width() == look.content().width));
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -236,7 +245,7 @@ mod tests {
                     prop_assert!(look.input().width % GRID == 0 && look.input().height % GRID == 0);
                 }
             }
-            for scale in [1.0, 2.0] {
+            for scale in [1.0, 2.0, 3.0] {
                 let tiles = tiles(picture, scale);
                 for x in [0, width / 3, width / 2, width - 1] {
                     for y in [0, height / 3, height / 2, height - 1] {

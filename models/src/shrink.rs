@@ -11,7 +11,7 @@ mod colour;
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::U8;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
-use frostglass_vault::{Picture, Size};
+use frostglass_vault::{Picture, Plane, Size};
 
 use crate::DetectError;
 use crate::look::Look;
@@ -28,42 +28,49 @@ pub(crate) struct Shrinker {
 }
 
 impl Shrinker {
-    /// Shrinks (or enlarges) what the look shows. A triangle as wide as the shrinking averages all pixels, so that
-    /// nothing falls between two samples.
+    /// Shrinks (or enlarges) what the look shows.
     pub(crate) fn shrink(&mut self, picture: &Picture<'_>, look: &Look) -> Result<(), DetectError> {
-        let size = picture.size();
-        let failed = |why: String| DetectError::Picture { width: size.width, height: size.height, why };
-        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).use_alpha(false);
-        for index in 0..3 {
-            let format = picture.format();
-            let cell = f64::from(if index == 0 { 1 } else { format.chroma.cell() });
-            let plane_size = format.plane_size(index);
-            let plane = picture.plane(index);
-            let stride = u32::try_from(plane.stride).map_err(|error| failed(error.to_string()))?;
-            let rows = plane.stride * plane_size.height as usize;
-            let bytes = if plane.bytes.len() >= rows {
-                plane.bytes
-            } else {
-                self.whole.clear();
-                self.whole.extend_from_slice(plane.bytes);
-                self.whole.resize(rows, 0);
-                &self.whole
-            };
-            let source = TypedImageRef::<U8>::from_buffer(stride, plane_size.height, bytes)
-                .map_err(|error| failed(error.to_string()))?;
-            let content = look.content();
-            let shrunk = &mut self.planes[index];
-            shrunk.resize(content.pixels(), 0);
-            let mut target = TypedImage::<U8>::from_buffer(content.width, content.height, shrunk)
-                .map_err(|error| failed(error.to_string()))?;
-            let region = look.region();
-            let (left, top) = (f64::from(region.left) / cell, f64::from(region.top) / cell);
-            let right = (f64::from(region.right) / cell).min(f64::from(plane_size.width));
-            let bottom = (f64::from(region.bottom) / cell).min(f64::from(plane_size.height));
-            let options = options.crop(left, top, right - left, bottom - top);
-            self.resizer.resize_typed(&source, &mut target, &options).map_err(|error| failed(error.to_string()))?;
+        (0..3).try_for_each(|index| self.shrink_plane(picture, look, index)).map_err(|why| {
+            let Size { width, height } = picture.size();
+            DetectError::Picture { width, height, why }
+        })
+    }
+
+    fn shrink_plane(&mut self, picture: &Picture<'_>, look: &Look, index: usize) -> Result<(), String> {
+        let (format, content) = (picture.format(), look.content());
+        let (cell, size) = (if index == 0 { 1 } else { format.chroma.cell() }, format.plane_size(index));
+        let Plane { mut bytes, stride } = picture.plane(index);
+        let rows = stride * size.height as usize;
+        if bytes.len() < rows {
+            self.whole.clear();
+            self.whole.extend_from_slice(bytes);
+            self.whole.resize(rows, 0);
+            bytes = &self.whole;
         }
-        Ok(())
+        let shrunk = &mut self.planes[index];
+        shrunk.resize(content.pixels(), 0);
+        let region = look.region();
+        if (region.width(), region.height()) == (2 * cell * content.width, 2 * cell * content.height) {
+            let start = (region.top / cell) as usize * stride + (region.left / cell) as usize;
+            halve(&bytes[start..], stride, content.width as usize, shrunk);
+            return Ok(());
+        }
+        let stride = u32::try_from(stride).map_err(|error| error.to_string())?;
+        let source = TypedImageRef::<U8>::from_buffer(stride, size.height, bytes).map_err(|error| error.to_string())?;
+        let mut target =
+            TypedImage::<U8>::from_buffer(content.width, content.height, shrunk).map_err(|error| error.to_string())?;
+        let share = |edge: u32, length: u32| (f64::from(edge) / f64::from(cell)).min(f64::from(length));
+        let (left, top) = (share(region.left, size.width), share(region.top, size.height));
+        let (width, height) = (share(region.right, size.width) - left, share(region.bottom, size.height) - top);
+        // A triangle as wide as the shrinking averages all luma: nothing falls between two samples. Colour differences
+        // are coarse by nature, and the networks hardly look at them.
+        let algorithm = if cell > 1 && width >= f64::from(content.width) {
+            ResizeAlg::Nearest
+        } else {
+            ResizeAlg::Convolution(FilterType::Bilinear)
+        };
+        let options = ResizeOptions::new().resize_alg(algorithm).use_alpha(false).crop(left, top, width, height);
+        self.resizer.resize_typed(&source, &mut target, &options).map_err(|error| error.to_string())
     }
 
     /// Writes what was shrunk last into the upper left of `tensor`, black around it.
@@ -103,6 +110,32 @@ impl Shrinker {
                 }
                 lines.for_each(|line| line.fill(0));
             }
+        }
+    }
+}
+
+/// The mean of each two by two pixels, rounded: a 720p frame for an input 640 pixels wide. An order of magnitude faster
+/// than the general way.
+fn halve(bytes: &[u8], stride: usize, width: usize, target: &mut [u8]) {
+    /// Sixteen pixels of two rows at a time become eight, which the compiler makes a few instructions of.
+    const BLOCK: usize = 16;
+    let mean = |upper: &[u8], lower: &[u8], at: usize| {
+        let sum = [upper[at], upper[at + 1], lower[at], lower[at + 1]].into_iter().map(u16::from).sum::<u16>();
+        ((sum + 2) >> 2) as u8
+    };
+    for (y, target) in target.chunks_exact_mut(width).enumerate() {
+        let (upper, lower) = (&bytes[2 * y * stride..], &bytes[(2 * y + 1) * stride..]);
+        let (upper, lower) = (&upper[..2 * width], &lower[..2 * width]);
+        let (upper_blocks, upper_rest) = upper.as_chunks::<BLOCK>();
+        let (lower_blocks, lower_rest) = lower.as_chunks::<BLOCK>();
+        let (target_blocks, target_rest) = target.as_chunks_mut::<{ BLOCK / 2 }>();
+        for ((upper, lower), target) in upper_blocks.iter().zip(lower_blocks).zip(target_blocks) {
+            for (at, target) in target.iter_mut().enumerate() {
+                *target = mean(upper, lower, 2 * at);
+            }
+        }
+        for (at, target) in target_rest.iter_mut().enumerate() {
+            *target = mean(upper_rest, lower_rest, 2 * at);
         }
     }
 }
@@ -148,6 +181,95 @@ impl Tensor {
             Self::Bytes { size, values } => {
                 values.resize(3 * to.pixels(), 0);
                 *size = to;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use frostglass_vault::{Format, Matrix, Range};
+    use proptest::prelude::*;
+
+    fn shrunk(picture: &Picture<'_>, look: &Look) -> [Vec<u8>; 3] {
+        let mut shrinker = Shrinker::default();
+        shrinker.shrink(picture, look).unwrap();
+        shrinker.planes
+    }
+
+    #[test]
+    fn around_the_picture_it_is_black_whatever_was_there_before() {
+        let look = Look::into_input(Size::new(64, 36), Size::new(64, 64));
+        let (light, mut shrinker) = (vec![200; 64 * 64], Shrinker::default());
+        let picture = |size| Picture::new(Format::still(size), [Plane { bytes: &light, stride: 64 }; 3]).unwrap();
+        for mut tensor in [Tensor::floats(Order::Bgr), Tensor::bytes()] {
+            let (full, wide) = (picture(Size::new(64, 64)), picture(Size::new(64, 36)));
+            let all = Look::into_input(Size::new(64, 64), Size::new(64, 64));
+            shrinker.shrink(&full, &all).unwrap();
+            shrinker.fill(&full, &all, &mut tensor);
+            shrinker.shrink(&wide, &look).unwrap();
+            shrinker.fill(&wide, &look, &mut tensor);
+            let light = match &tensor {
+                Tensor::Floats { values, .. } => values.iter().filter(|&&value| value == 200.0).count(),
+                Tensor::Bytes { values, .. } => values.iter().filter(|&&value| value == 200).count(),
+            };
+            let black = match &tensor {
+                Tensor::Floats { values, .. } => values.iter().filter(|&&value| value == 0.0).count(),
+                Tensor::Bytes { values, .. } => values.iter().filter(|&&value| value == 0).count(),
+            };
+            assert_eq!((light, black), (64 * 36 * 3, 64 * 28 * 3));
+        }
+    }
+
+    #[test]
+    fn yunet_gets_blue_first_and_centerface_red() {
+        let size = Size::new(32, 32);
+        let (red, green, blue) = ([10; 1024], [20; 1024], [30; 1024]);
+        let planes = [&red, &green, &blue].map(|bytes| Plane { bytes: &bytes[..], stride: 32 });
+        let (picture, look) = (Picture::new(Format::still(size), planes).unwrap(), Look::into_input(size, size));
+        let mut shrinker = Shrinker::default();
+        shrinker.shrink(&picture, &look).unwrap();
+        for (order, first, last) in [(Order::Bgr, 30.0, 10.0), (Order::Rgb, 10.0, 30.0)] {
+            let mut tensor = Tensor::floats(order);
+            shrinker.fill(&picture, &look, &mut tensor);
+            let Tensor::Floats { values, .. } = tensor else { unreachable!() };
+            assert_eq!((values[0], values[1024], values[2048]), (first, 20.0, last));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn halving_gives_the_mean_of_each_four(width in 1u32..40, height in 1u32..20, seed: u8) {
+            let size = Size::new(2 * width, 2 * height);
+            let (stride, rows) = (2 * width as usize + 3, 2 * height as usize);
+            let bytes: Vec<u8> = (0..stride * rows).map(|at| (at * 37 % 251) as u8 ^ seed).collect();
+            let format = Format::video(size, Matrix::Bt601, Range::Full);
+            let picture = Picture::new(format, [Plane { bytes: &bytes, stride }; 3]).unwrap();
+            let look = Look::into_input(size, Size::new(width, height));
+            let [luma, ..] = shrunk(&picture, &look);
+            for (at, &mean) in luma.iter().enumerate() {
+                let (x, y) = (2 * (at % width as usize), 2 * (at / width as usize));
+                let four = [(x, y), (x + 1, y), (x, y + 1), (x + 1, y + 1)].map(|(x, y)| u32::from(bytes[y * stride + x]));
+                prop_assert_eq!(u32::from(mean), (four.iter().sum::<u32>() + 2) / 4);
+            }
+        }
+
+        #[test]
+        fn an_even_picture_stays_even_at_any_size(
+            width in 1u32..300, height in 1u32..300, input in 1u32..20, value: u8, half: bool,
+        ) {
+            let size = Size::new(width, height);
+            let format = if half { Format::video(size, Matrix::Bt709, Range::Limited) } else { Format::still(size) };
+            let bytes = vec![value; size.pixels()];
+            let plane = |index| Plane { bytes: &bytes[..], stride: format.plane_size(index).width as usize };
+            let picture = Picture::new(format, [plane(0), plane(1), plane(2)]).unwrap();
+            let look = Look::into_input(size, Size::new(input * 32, 64));
+            for plane in shrunk(&picture, &look) {
+                prop_assert_eq!(plane.len(), look.content().pixels());
+                prop_assert!(plane.iter().all(|&sample| sample.abs_diff(value) <= 1));
             }
         }
     }

@@ -81,7 +81,11 @@ impl Runtime {
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeError {
     /// No library anywhere.
-    #[error("ONNX Runtime (libonnxruntime.so) was not found. Looked at:\n{}Cure: `{CURE}`", list(looked_at))]
+    #[error(
+        "ONNX Runtime (libonnxruntime.so) was not found. Looked at:\n{}Cure: `{CURE}` in the clone; for a \
+         program that lies elsewhere, set FROSTGLASS_RUNTIME_DIR to the clone's runtime/lib",
+        list(looked_at)
+    )]
     Missing {
         /// Why each place was looked at, and the place.
         looked_at: Vec<(&'static str, PathBuf)>,
