@@ -187,8 +187,15 @@ mod tests {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         // Another test's child may have been forked while the file was open for writing; until that child has
         // started its own program, the system calls this one busy.
-        while Command::new(&path).stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
-            std::thread::sleep(std::time::Duration::from_millis(5));
+        loop {
+            match Command::new(&path).stdout(Stdio::null()).stderr(Stdio::null()).spawn() {
+                Ok(mut started) => {
+                    let _ = started.kill();
+                    let _ = started.wait();
+                    break;
+                }
+                Err(_) => std::thread::sleep(Duration::from_millis(5)),
+            }
         }
         (folder, path)
     }
