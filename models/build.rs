@@ -16,7 +16,9 @@ use provision::{CURE, FOLDER, LOCK, Pin, Provided};
 const SWITCHES: [&str; 4] = ["ORT_DYLIB_PATH", "FROSTGLASS_NO_FETCH", "CARGO_NET_OFFLINE", "DOCS_RS"];
 
 fn main() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    // Asked at run time: a target folder that several clones share may hold this program as another of them built it.
+    let manifest = env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it for build scripts");
+    let root = Path::new(&manifest).join("..");
     let lock = root.join(LOCK);
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=build");
