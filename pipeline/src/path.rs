@@ -78,10 +78,12 @@ pub enum PathError {
     Closed(#[from] Closed),
 }
 
-/// Frames between capture and keeper, and looks on their way to the inspector.
+/// Frames between capture and keeper.
 const QUEUE: usize = 2;
+/// Looks of a camera that may wait for a network which is slow for a moment.
+const LOOKS: usize = 6;
 /// Slots for frames in queues, in capture's and the inspector's hands, and in the hatch.
-const SLOTS_BESIDE_HOLD: usize = 2 * QUEUE + 10;
+const SLOTS_BESIDE_HOLD: usize = QUEUE + LOOKS + 10;
 /// How long an inspector that hangs is waited for at the end.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -98,14 +100,20 @@ pub fn run(
 ) -> Result<(), PathError> {
     let pool = Pool::new(source.format(), stages.limits.look_ahead + SLOTS_BESIDE_HOLD);
     let (captured_in, captured) = bounded(QUEUE);
-    let (lend, lent) = bounded(1);
+    let (lend, lent) = bounded(if manners == Manners::Live { LOOKS } else { 1 });
     // An answer for each slot has room: the inspector never waits for the keeper.
     let (answer_in, answers) = bounded(stages.limits.look_ahead + SLOTS_BESIDE_HOLD);
 
     let camera = Camera { source, pool, zones: stages.zones, manners, shared: shared.clone() };
     let capture = spawn("capture", move || camera.capture(&captured_in));
-    let (inspector, clock) = (stages.inspector, Arc::clone(&shared.clock));
-    let inspecting = spawn("inspect", move || answer(inspector, &lent, &answer_in, &*clock));
+    let mut desk = Desk {
+        inspector: stages.inspector,
+        clock: Arc::clone(&shared.clock),
+        // A file's frames are each looked at, however long it takes.
+        deadline: (manners == Manners::Live).then_some(stages.limits.deadline),
+        usual: Duration::ZERO,
+    };
+    let inspecting = spawn("inspect", move || desk.answer(&lent, &answer_in));
 
     let mut keeper = Keeper {
         hold: Hold::new(stages.limits),
@@ -143,7 +151,12 @@ struct Answer {
     sequence: u64,
     findings: Findings,
     events: Vec<Event>,
+    /// There was no time to look.
+    skipped: bool,
 }
+
+/// A look at a frame, and when the frame was captured.
+type Lent = (Look, Duration);
 
 /// The capturing thread.
 struct Camera {
@@ -196,20 +209,48 @@ impl Camera {
     }
 }
 
-/// The inspecting thread: one answer for each look, in the order in which they were lent.
-fn answer(mut inspector: Inspector, lent: &Receiver<Look>, answers: &Sender<Answer>, clock: &dyn Clock) {
-    for look in lent {
-        let sequence = look.stamp().sequence;
-        let mut events = Vec::new();
-        let findings = inspector.inspect(look, clock.wall(), &mut events);
-        if answers.send(Answer { sequence, findings, events }).is_err() {
-            return;
+/// The inspecting thread.
+struct Desk {
+    inspector: Inspector,
+    clock: Arc<dyn Clock>,
+    /// From capture to findings; `None` when there is time for each.
+    deadline: Option<Duration>,
+    /// How long a look takes of late.
+    usual: Duration,
+}
+
+impl Desk {
+    /// One answer for each look, in the order in which they were lent.
+    fn answer(&mut self, lent: &Receiver<Lent>, answers: &Sender<Answer>) {
+        for (look, captured) in lent {
+            let sequence = look.stamp().sequence;
+            let mut events = Vec::new();
+            let skipped = self.is_hopeless(captured, lent);
+            let findings = if skipped { Findings::Missing } else { self.inspect(look, &mut events) };
+            if answers.send(Answer { sequence, findings, events, skipped }).is_err() {
+                return;
+            }
         }
+        let mut events = Vec::new();
+        self.inspector.finish(self.clock.wall(), &mut events);
+        // Nobody waits for this sequence number: the answer carries the last events only.
+        let _ = answers.send(Answer { sequence: u64::MAX, findings: Findings::Missing, events, skipped: false });
     }
-    let mut events = Vec::new();
-    inspector.finish(clock.wall(), &mut events);
-    // Nobody waits for this sequence number: the answer carries the last events only.
-    let _ = answers.send(Answer { sequence: u64::MAX, findings: Findings::Missing, events });
+
+    /// Whether the findings would come too late while a newer frame waits. Under overload the time is spent on frames
+    /// that can still leave clear; the newest is always looked at, so that one slow answer does not end all looking.
+    fn is_hopeless(&self, captured: Duration, lent: &Receiver<Lent>) -> bool {
+        let ready = self.clock.now().saturating_add(self.usual);
+        !lent.is_empty() && self.deadline.is_some_and(|deadline| ready >= captured.saturating_add(deadline))
+    }
+
+    fn inspect(&mut self, look: Look, events: &mut Vec<Event>) -> Findings {
+        let began = self.clock.now();
+        let findings = self.inspector.inspect(look, self.clock.wall(), events);
+        let took = self.clock.now().saturating_sub(began);
+        self.usual = (self.usual * 7 + took) / 8;
+        findings
+    }
 }
 
 /// The thread that owns the hold.
@@ -220,10 +261,10 @@ struct Keeper<'a> {
     manners: Manners,
     shared: Shared,
     /// `None` when no more looks will be sent.
-    inspector: Option<Sender<Look>>,
+    inspector: Option<Sender<Lent>>,
     inspector_died: bool,
     /// A lease for which the inspector's queue had no room yet.
-    waiting: Option<Look>,
+    waiting: Option<Lent>,
 }
 
 impl Keeper<'_> {
@@ -271,12 +312,12 @@ impl Keeper<'_> {
             Captured::Lost(stamp) => self.hold.take_in_lost(stamp, at),
             Captured::Frame(frame) => {
                 let look = self.hold.take_in(frame, at);
-                self.waiting = Some(look);
+                self.waiting = Some((look, at));
                 self.lend_waiting();
             }
         }
         if self.manners == Manners::Live
-            && let Some(look) = self.waiting.take()
+            && let Some((look, _)) = self.waiting.take()
         {
             self.shared.metrics.inspect.skipped.one();
             self.give_up(look);
@@ -284,15 +325,15 @@ impl Keeper<'_> {
     }
 
     fn lend_waiting(&mut self) {
-        let Some(look) = self.waiting.take() else { return };
+        let Some(lent) = self.waiting.take() else { return };
         let sent = match &self.inspector {
-            Some(inspector) => inspector.try_send(look),
-            None => Err(TrySendError::Disconnected(look)),
+            Some(inspector) => inspector.try_send(lent),
+            None => Err(TrySendError::Disconnected(lent)),
         };
         match sent {
             Ok(()) => {}
-            Err(TrySendError::Full(look)) => self.waiting = Some(look),
-            Err(TrySendError::Disconnected(look)) => self.give_up(look),
+            Err(TrySendError::Full(lent)) => self.waiting = Some(lent),
+            Err(TrySendError::Disconnected((look, _))) => self.give_up(look),
         }
     }
 
@@ -304,10 +345,11 @@ impl Keeper<'_> {
     }
 
     fn settle(&mut self, answer: Answer) -> Result<(), PathError> {
-        let Answer { sequence, findings, events } = answer;
+        let Answer { sequence, findings, events, skipped } = answer;
         let inspect = &self.shared.metrics.inspect;
         match &findings {
             Findings::Missing if sequence == u64::MAX => {}
+            Findings::Missing if skipped => inspect.skipped.one(),
             Findings::Missing => inspect.failed.one(),
             Findings::Complete(found) => {
                 inspect.complete.one();
@@ -339,7 +381,7 @@ impl Keeper<'_> {
 
     fn lose_inspector(&mut self) -> Result<(), PathError> {
         (self.inspector, self.inspector_died) = (None, true);
-        if let Some(look) = self.waiting.take() {
+        if let Some((look, _)) = self.waiting.take() {
             self.give_up(look);
         }
         tracing::error!("the inspecting thread died: every frame leaves masked from now on");

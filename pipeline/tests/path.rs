@@ -102,12 +102,24 @@ fn run(
     basket: &mut Basket,
     shared: &Shared,
 ) -> Result<(), PathError> {
-    let zones = Arc::new(Zones::none());
-    let policy = Policy { style: Style::Blur, persons: PersonRule::Head, margin: 0.5 };
     let deadline = match manners {
         Manners::Live => Duration::from_millis(250),
         Manners::Patient => Duration::from_secs(3),
     };
+    run_within(deadline, source, detector, manners, look_ahead, basket, shared)
+}
+
+fn run_within(
+    deadline: Duration,
+    source: Box<Made>,
+    detector: impl FnMut(u64) -> Result<(), DetectError> + Send + 'static,
+    manners: Manners,
+    look_ahead: usize,
+    basket: &mut Basket,
+    shared: &Shared,
+) -> Result<(), PathError> {
+    let zones = Arc::new(Zones::none());
+    let policy = Policy { style: Style::Blur, persons: PersonRule::Head, margin: 0.5 };
     let stages = Stages {
         inspector: Inspector::new(Box::new(Fake(detector))),
         redactor: Redactor::new(policy, FORMAT, Arc::clone(&zones)),
@@ -157,6 +169,33 @@ fn a_slow_network_delays_no_camera() {
     in_order(&basket, 40);
     assert!(basket.masked() >= 10, "{} masked", basket.masked());
     assert!(basket.masked() < 40, "some were looked at in time");
+}
+
+#[test]
+fn a_look_that_is_slow_now_and_then_masks_nothing() {
+    let (mut basket, shared) = (Basket::default(), shared());
+    let uneven = |number: u64| {
+        std::thread::sleep(Duration::from_millis(if number.is_multiple_of(6) { 60 } else { 1 }));
+        Ok(())
+    };
+    let source = made(60, Duration::from_millis(20));
+    run_within(Duration::from_secs(20), source, uneven, Manners::Live, 2, &mut basket, &shared).unwrap();
+    in_order(&basket, 60);
+    assert_eq!((basket.masked(), shared.metrics.inspect.skipped.get()), (0, 0));
+}
+
+#[test]
+fn under_overload_the_frames_that_are_looked_at_are_in_time() {
+    let (mut basket, shared) = (Basket::default(), shared());
+    let slow = |_| {
+        std::thread::sleep(Duration::from_millis(50));
+        Ok(())
+    };
+    run(made(80, Duration::from_millis(10)), slow, Manners::Live, 2, &mut basket, &shared).unwrap();
+    in_order(&basket, 80);
+    // Answers in the order of asking would all be late once the queue is full.
+    assert!(basket.frames[40..].iter().any(|(_, shown)| shown.is_some()));
+    assert!(shared.metrics.inspect.skipped.get() > 0);
 }
 
 #[test]
