@@ -50,10 +50,12 @@ impl Shrinker {
         let shrunk = &mut self.planes[index];
         shrunk.resize(content.pixels(), 0);
         let region = look.region();
-        if (region.width(), region.height()) == (2 * cell * content.width, 2 * cell * content.height) {
-            let start = (region.top / cell) as usize * stride + (region.left / cell) as usize;
-            halve(&bytes[start..], stride, content.width as usize, shrunk);
-            return Ok(());
+        for (ratio, whole_ratio) in [(2, halve as WholeRatio), (3, third as WholeRatio)] {
+            if (region.width(), region.height()) == (ratio * cell * content.width, ratio * cell * content.height) {
+                let start = (region.top / cell) as usize * stride + (region.left / cell) as usize;
+                whole_ratio(&bytes[start..], stride, content.width as usize, shrunk);
+                return Ok(());
+            }
         }
         let stride = u32::try_from(stride).map_err(|error| error.to_string())?;
         let source = TypedImageRef::<U8>::from_buffer(stride, size.height, bytes).map_err(|error| error.to_string())?;
@@ -114,6 +116,9 @@ impl Shrinker {
     }
 }
 
+/// Shrinks rows of a stride by a whole number, into a target of this width.
+type WholeRatio = fn(&[u8], usize, usize, &mut [u8]);
+
 /// The mean of each two by two pixels, rounded: a 720p frame for an input 640 pixels wide. An order of magnitude faster
 /// than the general way.
 fn halve(bytes: &[u8], stride: usize, width: usize, target: &mut [u8]) {
@@ -136,6 +141,33 @@ fn halve(bytes: &[u8], stride: usize, width: usize, target: &mut [u8]) {
         }
         for (at, target) in target_rest.iter_mut().enumerate() {
             *target = mean(upper_rest, lower_rest, 2 * at);
+        }
+    }
+}
+
+/// The mean of each three by three pixels, rounded: a 1080p frame for an input 640 pixels wide.
+fn third(bytes: &[u8], stride: usize, width: usize, target: &mut [u8]) {
+    const BLOCK: usize = 16;
+    // A ninth of up to 9 * 255, in the 16 bits of which a processor works on many at once: 7282 is 2^16 / 9, rounded up.
+    let ninth = |sum: u16| ((u32::from(sum + 4) * 7282) >> 16) as u8;
+    for (y, target) in target.chunks_exact_mut(width).enumerate() {
+        let row = |at: usize| &bytes[(3 * y + at) * stride..][..3 * width];
+        let rows = [row(0), row(1), row(2)];
+        let (targets, target_rest) = target.as_chunks_mut::<BLOCK>();
+        let [(upper, upper_rest), (middle, middle_rest), (lower, lower_rest)] =
+            rows.map(|row| row.as_chunks::<{ 3 * BLOCK }>());
+        for (((upper, middle), lower), target) in upper.iter().zip(middle).zip(lower).zip(targets) {
+            let mut columns = [0u16; 3 * BLOCK];
+            for (at, column) in columns.iter_mut().enumerate() {
+                *column = u16::from(upper[at]) + u16::from(middle[at]) + u16::from(lower[at]);
+            }
+            for (target, three) in target.iter_mut().zip(columns.as_chunks::<3>().0) {
+                *target = ninth(three[0] + three[1] + three[2]);
+            }
+        }
+        for (at, target) in target_rest.iter_mut().enumerate() {
+            let three = |row: &[u8]| row[3 * at..3 * at + 3].iter().copied().map(u16::from).sum::<u16>();
+            *target = ninth(three(upper_rest) + three(middle_rest) + three(lower_rest));
         }
     }
 }
@@ -242,18 +274,22 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(48))]
 
         #[test]
-        fn halving_gives_the_mean_of_each_four(width in 1u32..40, height in 1u32..20, seed: u8) {
-            let size = Size::new(2 * width, 2 * height);
-            let (stride, rows) = (2 * width as usize + 3, 2 * height as usize);
-            let bytes: Vec<u8> = (0..stride * rows).map(|at| (at * 37 % 251) as u8 ^ seed).collect();
-            let format = Format::video(size, Matrix::Bt601, Range::Full);
+        fn a_whole_ratio_gives_the_mean_of_each_square(
+            width in 1u32..40, height in 1u32..20, ratio in 2u32..=3, seed: u8,
+        ) {
+            let size = Size::new(ratio * width, ratio * height);
+            let (stride, rows) = (size.width as usize + 3, size.height as usize);
+            let bytes: Vec<u8> = (0..stride * rows).map(|at| (at * 37 % 256) as u8 ^ seed).collect();
+            let format = Format::still(size);
             let picture = Picture::new(format, [Plane { bytes: &bytes, stride }; 3]).unwrap();
             let look = Look::into_input(size, Size::new(width, height));
             let [luma, ..] = shrunk(&picture, &look);
+            let ratio = ratio as usize;
             for (at, &mean) in luma.iter().enumerate() {
-                let (x, y) = (2 * (at % width as usize), 2 * (at / width as usize));
-                let four = [(x, y), (x + 1, y), (x, y + 1), (x + 1, y + 1)].map(|(x, y)| u32::from(bytes[y * stride + x]));
-                prop_assert_eq!(u32::from(mean), (four.iter().sum::<u32>() + 2) / 4);
+                let (x, y) = (ratio * (at % width as usize), ratio * (at / width as usize));
+                let square = (y..y + ratio).flat_map(|y| &bytes[y * stride + x..][..ratio]).copied();
+                let (sum, count) = (square.map(usize::from).sum::<usize>(), ratio * ratio);
+                prop_assert_eq!(usize::from(mean), (sum + count / 2) / count);
             }
         }
 
