@@ -26,8 +26,9 @@ pub struct Inspector {
 /// The person network looks at one of so many frames; in between, what it saw last is carried on.
 struct Persons {
     network: Box<dyn Detector>,
-    every: u32,
-    since: u32,
+    every: u64,
+    /// The frame it looked at last; `None` when that look failed, or there was none.
+    looked_at: Option<u64>,
     last: Vec<Detection>,
 }
 
@@ -44,9 +45,7 @@ impl Inspector {
     /// Looks for persons too, on one of `every` frames.
     #[must_use]
     pub fn with_persons(mut self, network: Box<dyn Detector>, every: u32) -> Self {
-        let every = every.max(1);
-        // The first frame is one of those that are looked at.
-        self.persons = Some(Persons { network, every, since: every - 1, last: Vec::new() });
+        self.persons = Some(Persons { network, every: u64::from(every.max(1)), looked_at: None, last: Vec::new() });
         self
     }
 
@@ -61,9 +60,9 @@ impl Inspector {
     pub fn inspect(&mut self, mut look: Look, wall: Timestamp, events: &mut Vec<Event>) -> Findings {
         let mut found = look.take_notepad();
         let stamp = look.stamp();
-        let seen = self.see(&look.picture(), &mut found);
+        let seen = self.see(&look.picture(), stamp.sequence, &mut found);
         if let Some(watch) = &mut self.watch {
-            let looked = self.persons.as_ref().filter(|persons| persons.since == 0);
+            let looked = self.persons.as_ref().filter(|persons| persons.looked_at == Some(stamp.sequence));
             watch.observe(&look.picture(), stamp, looked.map(|persons| persons.last.as_slice()), wall, events);
         }
         // The lease ends before the answer is given: who has the findings may have the frame.
@@ -90,10 +89,10 @@ impl Inspector {
         self.last_error.take()
     }
 
-    fn see(&mut self, picture: &Picture<'_>, found: &mut Vec<Detection>) -> Result<(), DetectError> {
+    fn see(&mut self, picture: &Picture<'_>, sequence: u64, found: &mut Vec<Detection>) -> Result<(), DetectError> {
         self.faces.detect(picture, found)?;
         if let Some(persons) = &mut self.persons {
-            persons.see(picture, found)?;
+            persons.see(picture, sequence, found)?;
         }
         if found.len() > MOST_DETECTIONS {
             let network = "all networks together".to_owned();
@@ -113,15 +112,22 @@ impl std::fmt::Debug for Inspector {
 }
 
 impl Persons {
-    fn see(&mut self, picture: &Picture<'_>, found: &mut Vec<Detection>) -> Result<(), DetectError> {
-        self.since = (self.since + 1) % self.every;
-        if self.since == 0 {
-            self.last.clear();
-            self.network.detect(picture, &mut self.last)?;
-            found.extend_from_slice(&self.last);
-        } else {
-            let share = GROWTH_PER_FRAME * self.since as f32;
-            found.extend(self.last.iter().map(|seen| Detection { area: grown(seen.area, share), ..*seen }));
+    fn see(&mut self, picture: &Picture<'_>, sequence: u64, found: &mut Vec<Detection>) -> Result<(), DetectError> {
+        // Frames that nobody had time to look at count too: persons walk on meanwhile.
+        let since = self.looked_at.map(|at| sequence.saturating_sub(at)).filter(|since| *since < self.every);
+        match since {
+            Some(since) => {
+                let share = GROWTH_PER_FRAME * since as f32;
+                found.extend(self.last.iter().map(|seen| Detection { area: grown(seen.area, share), ..*seen }));
+            }
+            None => {
+                // After a failure the next frame is looked at again: "not known" must not be carried on as "nobody".
+                self.looked_at = None;
+                self.last.clear();
+                self.network.detect(picture, &mut self.last)?;
+                self.looked_at = Some(sequence);
+                found.extend_from_slice(&self.last);
+            }
         }
         debug_assert!(self.last.iter().all(|seen| seen.kind == Kind::Person), "a person network finds persons");
         Ok(())
@@ -150,6 +156,16 @@ mod tests {
         asked: Arc<AtomicUsize>,
     }
 
+    /// Fails the first time it is asked.
+    struct Late(Fake);
+
+    impl Detector for Late {
+        fn detect(&mut self, picture: &Picture<'_>, found: &mut Vec<Detection>) -> Result<(), DetectError> {
+            self.0.detect(picture, found)?;
+            if self.0.asked.load(Ordering::Relaxed) == 1 { Err(DetectError::Other("made up".into())) } else { Ok(()) }
+        }
+    }
+
     impl Detector for Fake {
         fn detect(&mut self, _: &Picture<'_>, found: &mut Vec<Detection>) -> Result<(), DetectError> {
             self.asked.fetch_add(1, Ordering::Relaxed);
@@ -170,8 +186,12 @@ mod tests {
     }
 
     fn inspect(inspector: &mut Inspector) -> Findings {
+        inspect_frame(inspector, 0)
+    }
+
+    fn inspect_frame(inspector: &mut Inspector, sequence: u64) -> Findings {
         let blank = Pool::new(Format::still(Size::new(8, 8)), 1).blank().unwrap();
-        let mut raw = blank.expose(Stamp { sequence: 0, time: Duration::ZERO }, &Zones::none());
+        let mut raw = blank.expose(Stamp { sequence, time: Duration::ZERO }, &Zones::none());
         inspector.inspect(raw.lend(), Timestamp::UNIX_EPOCH, &mut Vec::new())
     }
 
@@ -182,12 +202,38 @@ mod tests {
         let mut inspector = Inspector::new(faces).with_persons(persons, 3);
         let mut widths = Vec::new();
         for frame in 0..7 {
-            let Findings::Complete(found) = inspect(&mut inspector) else { panic!("frame {frame} is missing") };
+            let Findings::Complete(found) = inspect_frame(&mut inspector, frame) else {
+                panic!("frame {frame} is missing")
+            };
             widths.push(found[0].area.width());
-            assert_eq!(asked.load(Ordering::Relaxed), frame / 3 + 1, "frame {frame}");
+            assert_eq!(asked.load(Ordering::Relaxed) as u64, frame / 3 + 1, "frame {frame}");
         }
         assert!(widths[0] < widths[1] && widths[1] < widths[2], "what is carried on grows: {widths:?}");
         assert!((widths[3] - widths[0]).abs() < 1e-6, "what is seen again is as large as it is seen");
+    }
+
+    #[test]
+    fn frames_that_were_skipped_count_for_persons_too() {
+        let (persons, asked) = fake(Some(vec![seen(Kind::Person, 0.4)]));
+        let mut inspector = Inspector::new(fake(Some(vec![])).0).with_persons(persons, 6);
+        let mut width = |sequence| match inspect_frame(&mut inspector, sequence) {
+            Findings::Complete(found) => found[0].area.width(),
+            Findings::Missing => panic!("frame {sequence} is missing"),
+        };
+        let (seen, near, far) = (width(0), width(1), width(5));
+        assert!(far - seen > 4.9 * (near - seen), "{seen} {near} {far}");
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+        width(9);
+        assert_eq!(asked.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn a_person_network_that_failed_is_asked_again_on_the_next_frame() {
+        let (persons, asked) = fake(Some(vec![seen(Kind::Person, 0.4)]));
+        let mut inspector = Inspector::new(fake(Some(vec![])).0).with_persons(Box::new(Late(*persons)), 6);
+        assert!(matches!(inspect_frame(&mut inspector, 0), Findings::Missing));
+        assert!(matches!(inspect_frame(&mut inspector, 1), Findings::Complete(found) if found.len() == 1));
+        assert_eq!(asked.load(Ordering::Relaxed), 2);
     }
 
     #[test]
