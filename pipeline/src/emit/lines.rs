@@ -30,13 +30,16 @@ impl JsonLines<File> {
         Ok(Self::new("standard output", own_stdout()?))
     }
 
-    /// Writes to the end of a file, which is made if it is not there. If an earlier run was killed in the middle
+    /// Writes to the end of a file, which is made with its folder if it is not there. If an earlier run was killed in the middle
     /// of a line, the next event begins a new one.
     ///
     /// # Errors
     /// When the file can not be opened.
     pub fn append(path: &Path) -> Result<Self, EmitError> {
         let fault = |tried: &'static str| move |error| EmitError::of(shown(path), tried, 0, error);
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(fault("making its folder"))?;
+        }
         let mut file = OpenOptions::new()
             .read(true)
             .append(true)
@@ -118,7 +121,7 @@ mod tests {
     #[test]
     fn each_event_is_one_line_at_once() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("events.jsonl");
+        let path = folder.path().join("not/yet/there/events.jsonl");
         let mut sink = JsonLines::append(&path).unwrap();
         for number in 0..3 {
             sink.event(&event(number)).unwrap();
