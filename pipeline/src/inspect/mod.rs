@@ -113,8 +113,10 @@ impl std::fmt::Debug for Inspector {
 
 impl Persons {
     fn see(&mut self, picture: &Picture<'_>, sequence: u64, found: &mut Vec<Detection>) -> Result<(), DetectError> {
-        // Frames that nobody had time to look at count too: persons walk on meanwhile.
-        let since = self.looked_at.map(|at| sequence.saturating_sub(at)).filter(|since| *since < self.every);
+        // Frames that nobody had time to look at count too: persons walk on meanwhile. What does not come after the
+        // frame that was looked at, as one still after another, is none of its successors.
+        let since =
+            self.looked_at.map(|at| sequence.saturating_sub(at)).filter(|since| (1..self.every).contains(since));
         match since {
             Some(since) => {
                 let share = GROWTH_PER_FRAME * since as f32;
@@ -225,6 +227,16 @@ mod tests {
         assert_eq!(asked.load(Ordering::Relaxed), 1);
         width(9);
         assert_eq!(asked.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn pictures_that_are_no_sequence_are_each_looked_at() {
+        let (persons, asked) = fake(Some(vec![seen(Kind::Person, 0.4)]));
+        let mut inspector = Inspector::new(fake(Some(vec![])).0).with_persons(persons, 6);
+        for (count, sequence) in [7, 7, 3].into_iter().enumerate() {
+            inspect_frame(&mut inspector, sequence);
+            assert_eq!(asked.load(Ordering::Relaxed), count + 1);
+        }
     }
 
     #[test]
