@@ -66,7 +66,7 @@ def comparison(result):
 
 def bench(result):
     parts = [
-        "### Networks and path",
+        f"### Networks and path at {result['frame']}",
         f"`frostglass bench` on {result['cpu']}, {result['cores']} cores, frames of {result['frame']}; ONNX Runtime "
         f"`{result['runtime_sha256'][:12]}…`. Ours is shrinking, running and decoding; bare is the engine's call on "
         "the same input; both by turns in one run.",

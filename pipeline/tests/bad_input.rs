@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use common::{Clip, files, folder, frostglass, have, pan, read, scene, solvay};
+use common::{Clip, example, files, folder, frostglass, have, pan, read, scene, solvay};
 
 fn told(run: &assert_cmd::assert::Assert) -> String {
     String::from_utf8_lossy(&run.get_output().stderr).into_owned()
@@ -141,6 +141,43 @@ fn a_full_disk_is_told_and_leaves_no_file() {
     Command::new("umount").arg(&small).status().unwrap();
     assert!(told(&run).contains("solvay.jpg") && told(&run).to_lowercase().contains("space"), "{}", told(&run));
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_picture_does_not_go_to_standard_output() {
+    let dir = folder();
+    scene(32, 32, 1).save(dir.path().join("a.png")).unwrap();
+    let run = frostglass().args(["redact", "a.png", "-o", "-"]).current_dir(dir.path()).assert().code(2);
+    assert!(told(&run).contains("a.png: standard output takes a clip"), "{}", told(&run));
+    assert_eq!(files(dir.path()), ["a.png"]);
+}
+
+#[test]
+fn events_are_not_appended_to_an_input() {
+    let dir = folder();
+    let clip = dir.path().join("pan.mp4");
+    std::fs::copy(example("media/solvay_pan.mp4"), &clip).unwrap();
+    let before = std::fs::read(&clip).unwrap();
+    let run = frostglass()
+        .args(["redact", "pan.mp4", "-o", "out.mp4", "--events", "pan.mp4"])
+        .current_dir(dir.path())
+        .assert()
+        .code(1);
+    assert!(told(&run).contains("pan.mp4") && told(&run).contains("name another file"), "{}", told(&run));
+    assert_eq!(std::fs::read(&clip).unwrap(), before);
+}
+
+#[test]
+fn a_description_that_nobody_reads_to_its_end_is_no_fault() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = Command::new(env!("CARGO_BIN_EXE_frostglass"))
+        .args(["check", "--config"])
+        .arg(example("demo.toml"))
+        .stdout(Stdio::from(writer))
+        .status()
+        .unwrap();
+    assert!(status.success(), "{status}");
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! `frostglass check`: proves a config, and says in plain words what it does.
 
+use std::io::Write;
 use std::path::PathBuf;
 
+use anyhow::Context;
 use clap::Args;
 use frostglass_models::NetworkFile;
 
@@ -17,18 +19,22 @@ pub(crate) struct CheckArgs {
     config: PathBuf,
 }
 
-#[expect(clippy::print_stdout, reason = "the description is this command's data")]
 pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<Done> {
     let config = Config::read(&args.config)?;
     let files = face_networks(&config.faces.model).into_iter().chain([person_network(&config.persons.model)]);
     let networks = files.map(|file| network_line(&file)).collect::<anyhow::Result<Vec<_>>>()?;
-    print!("{}", crate::config::describe(&config, &networks));
     let looks = format!(
         "{:?} on clips and cameras, {:?} on pictures",
         detail(&config, Medium::Moving),
         detail(&config, Medium::Stills)
     );
-    println!("Looks: {}", looks.to_lowercase());
+    let described = crate::config::describe(&config, &networks);
+    let text = format!("{described}Looks: {}\n", looks.to_lowercase());
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        // Whoever read the beginning had enough of it, as `head` does.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
+        written => written.context("standard output")?,
+    }
     Ok(Done::Whole)
 }
 

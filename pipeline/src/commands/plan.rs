@@ -89,6 +89,10 @@ impl Plan {
         };
         let job = |is_clip| Job { input: input.to_owned(), output: target(is_clip) };
         match class(kind) {
+            Class::Still if is_dash(output) => {
+                let what = "standard output takes a clip, as Y4M, and no picture: name a file with -o";
+                return Err(WrongUse(format!("{}: {what}", input.display())).into());
+            }
             Class::Still => self.stills.push(job(false)),
             Class::Clip => self.clips.push(job(true)),
             Class::Neither => {

@@ -4,7 +4,7 @@
 //! next one. A line is handed to the system at once, so that whoever follows the file sees it.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::stream::own_stdout;
@@ -34,7 +34,7 @@ impl JsonLines<File> {
     /// of a line, the next event begins a new one.
     ///
     /// # Errors
-    /// When the file can not be opened.
+    /// When the file can not be opened, or holds something else, as a clip or a config does: it stays as it is.
     pub fn append(path: &Path) -> Result<Self, EmitError> {
         let fault = |tried: &'static str| move |error| EmitError::of(shown(path), tried, 0, error);
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -46,6 +46,10 @@ impl JsonLines<File> {
             .create(true)
             .open(path)
             .map_err(fault("opening it to append"))?;
+        if !begins_as_lines(&mut file).map_err(fault("reading its beginning"))? {
+            let why = "it holds something else than events; name another file";
+            return Err(fault("appending events to it")(io::Error::new(io::ErrorKind::InvalidInput, why)));
+        }
         let torn = ends_in_a_line(&mut file).map_err(fault("reading its end"))?;
         Ok(Self { torn, ..Self::new(shown(path), file) })
     }
@@ -80,8 +84,19 @@ impl<W: Write + Send> Sink for JsonLines<W> {
     }
 }
 
+/// Whether the file is empty, a pipe or a device, or begins as an object of JSON does.
+fn begins_as_lines(file: &mut File) -> io::Result<bool> {
+    let found = file.metadata()?;
+    if !found.is_file() || found.len() == 0 {
+        return Ok(true);
+    }
+    let mut first = [0];
+    file.read_exact(&mut first)?;
+    Ok(first == *b"{")
+}
+
 /// Whether the file ends without a line feed. What can not be read back, a pipe or a device, has no such end.
-fn ends_in_a_line(file: &mut File) -> std::io::Result<bool> {
+fn ends_in_a_line(file: &mut File) -> io::Result<bool> {
     let found = file.metadata()?;
     if !found.is_file() || found.len() == 0 {
         return Ok(false);
@@ -128,6 +143,18 @@ mod tests {
             let text = std::fs::read_to_string(&path).unwrap();
             assert!(text.ends_with('\n'));
             assert_eq!(frames(&text), (0..=number).map(Some).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_file_that_holds_something_else_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("camera.toml");
+        for bytes in [&b"[camera]\n"[..], b"\xff\xd8\xff\xe0", b"\0\0\0\x20ftyp"] {
+            std::fs::write(&path, bytes).unwrap();
+            let error = format!("{:#}", anyhow::Error::from(JsonLines::append(&path).unwrap_err()));
+            assert!(error.contains("camera.toml") && error.contains("name another file"), "{error}");
+            assert_eq!(std::fs::read(&path).unwrap(), bytes);
         }
     }
 
