@@ -26,6 +26,9 @@ pub(crate) struct Same {
     pub(crate) parts: bool,
 }
 
+/// What a mask reaches beyond a face's box at least, as a share of the box's side: downwards, where it grows least.
+const REACH: f32 = 0.15;
+
 /// More boxes than a frame may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooMany;
@@ -57,6 +60,15 @@ impl Found {
         (self.right - self.left) * (self.bottom - self.top)
     }
 
+    /// Whether nearly all of the other face lies in the mask that is made of this one: it reaches beyond the box by at
+    /// least [`REACH`] of its size on each side, unless the owner chose a smaller margin than the default.
+    fn hides(&self, other: &Self) -> bool {
+        let (across, down) = (REACH * (self.right - self.left), REACH * (self.bottom - self.top));
+        let width = (self.right + across).min(other.right) - (self.left - across).max(other.left);
+        let height = (self.bottom + down).min(other.bottom) - (self.top - down).max(other.top);
+        width.max(0.0) * height.max(0.0) > 0.9 * other.area()
+    }
+
     fn stands_for(&self, other: &Self, same: Same) -> bool {
         let width = self.right.min(other.right) - self.left.max(other.left);
         let height = self.bottom.min(other.bottom) - self.top.max(other.top);
@@ -64,7 +76,7 @@ impl Found {
             return false;
         }
         let both = width * height;
-        let overlaps = both > same.overlap * (self.area() + other.area() - both);
+        let overlaps = both > same.overlap * (self.area() + other.area() - both) && (!same.parts || self.hides(other));
         // A much smaller box stays: in a corner of the larger one it may stick out of the mask that is made of that.
         let is_part = same.parts && both > 0.9 * other.area() && other.area() > 0.25 * self.area();
         overlaps || is_part
@@ -89,6 +101,19 @@ mod tests {
         let mut all = vec![other, second, best];
         merge(&mut all, 0, FACES).unwrap();
         assert_eq!(all, [best, other]);
+    }
+
+    #[test]
+    fn a_face_behind_another_is_kept_where_the_mask_of_that_would_not_hide_it() {
+        let front = found(0.0, 0.1, 0.9, false);
+        for (shift, left) in [(0.01, 1), (0.02, 1), (0.04, 2), (0.05, 2)] {
+            let mut all = vec![front, found(shift, 0.1 + shift, 0.8, false)];
+            merge(&mut all, 0, FACES).unwrap();
+            assert_eq!(all.len(), left, "shifted by {shift}");
+        }
+        let mut part = vec![found(0.02, 0.07, 0.95, false), front];
+        merge(&mut part, 0, FACES).unwrap();
+        assert_eq!(part.len(), 2, "a part that is surer than the whole does not replace it");
     }
 
     #[test]
@@ -132,7 +157,12 @@ mod tests {
             merge(&mut after, 1, FACES).unwrap();
             prop_assert_eq!(after[0], found(0.0, 1.0, 0.0, true));
             for gone in before.iter().filter(|found| !after.contains(found)) {
-                prop_assert!(after[1..].iter().any(|best| best.stands_for(gone, FACES)));
+                let reach = |best: &Found| 0.16 * (best.right - best.left);
+                let hidden = |best: &Found| {
+                    let (left, right) = (gone.left.max(best.left - reach(best)), gone.right.min(best.right + reach(best)));
+                    right - left > 0.89 * (gone.right - gone.left)
+                };
+                prop_assert!(after[1..].iter().any(hidden), "{gone:?}");
             }
         }
     }

@@ -153,6 +153,42 @@ fn a_picture_does_not_go_to_standard_output() {
 }
 
 #[test]
+fn no_job_writes_what_another_reads() {
+    let dir = folder();
+    for name in ["photos", "new"] {
+        std::fs::create_dir(dir.path().join(name)).unwrap();
+    }
+    scene(32, 32, 1).save(dir.path().join("photos/b.png")).unwrap();
+    scene(32, 32, 2).save(dir.path().join("new/d.png")).unwrap();
+    // By another name, too.
+    std::fs::hard_link(dir.path().join("photos/b.png"), dir.path().join("photos/d.png")).unwrap();
+    let before = std::fs::read(dir.path().join("photos/b.png")).unwrap();
+    let run = frostglass()
+        .args(["redact", "--force", "photos/b.png", "new/d.png", "-o", "photos/"])
+        .current_dir(dir.path())
+        .assert()
+        .code(2);
+    assert!(told(&run).contains("which is the input photos/b.png"), "{}", told(&run));
+    assert_eq!(std::fs::read(dir.path().join("photos/b.png")).unwrap(), before);
+}
+
+#[test]
+fn what_files_would_not_get_is_refused_and_not_passed_over() {
+    let dir = folder();
+    scene(32, 32, 1).save(dir.path().join("a.png")).unwrap();
+    for wish in ["[moving]\nredact = true\n", "[camera]\nrotate = 180\n"] {
+        std::fs::write(dir.path().join("my.toml"), wish).unwrap();
+        let run = frostglass()
+            .args(["redact", "a.png", "-o", "out.png", "--config", "my.toml"])
+            .current_dir(dir.path())
+            .assert()
+            .code(2);
+        assert!(told(&run).contains(wish.lines().nth(1).unwrap()), "{}", told(&run));
+        assert!(!dir.path().join("out.png").exists());
+    }
+}
+
+#[test]
 fn events_are_not_appended_to_an_input() {
     let dir = folder();
     let clip = dir.path().join("pan.mp4");

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -141,6 +142,25 @@ impl Plan {
             if let Some(other) = writers.insert(output, input) {
                 let [one, two, both] = [other, input, output].map(Path::display);
                 return Err(WrongUse(format!("{one} and {two} would both become {both}: redact them apart")).into());
+            }
+        }
+        self.refuse_to_replace_inputs()
+    }
+
+    /// A job's own input is refused when its output is made; here, one job's output may be another's input.
+    fn refuse_to_replace_inputs(&self) -> anyhow::Result<()> {
+        let identity = |path: &Path| fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
+        let jobs = || self.stills.iter().chain(&self.clips);
+        let inputs: HashMap<(u64, u64), &Path> =
+            jobs().filter_map(|job| Some((identity(&job.input)?, job.input.as_path()))).collect();
+        for Job { input, output } in jobs() {
+            let replaced = identity(output).and_then(|found| inputs.get(&found));
+            if let Some(other) = replaced.filter(|other| !same_file(other, input)) {
+                let [input, output, other] = [input, output, *other].map(Path::display);
+                let what = "name another output with -o";
+                return Err(
+                    WrongUse(format!("{input} would become {output}, which is the input {other}: {what}")).into()
+                );
             }
         }
         Ok(())

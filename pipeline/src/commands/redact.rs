@@ -56,7 +56,11 @@ const HATCH_FRAMES: usize = 4;
 pub(crate) fn redact(args: &RedactArgs) -> anyhow::Result<Done> {
     let config = config_or_default(args.config.as_ref())?;
     start_log(&config.log_level);
+    refuse_what_would_uncover(&config)?;
     let plan = plan(&args.inputs, &args.output)?;
+    if is_dash(&args.output) && args.events.as_deref().is_some_and(is_dash) {
+        return Err(WrongUse("video and --events cannot both go to standard output: name a file for one".into()).into());
+    }
     if config.faces.style == Style::Mosaic && !plan.clips.is_empty() {
         let clip = plan.clips[0].input.display();
         return Err(WrongUse(format!(
@@ -92,6 +96,18 @@ pub(crate) fn redact(args: &RedactArgs) -> anyhow::Result<Done> {
         bail!("interrupted: what was finished is whole, the rest was not written");
     }
     Ok(if work.failed > 0 { Done::InPart } else { Done::Whole })
+}
+
+/// A wish of the config that files would not get must not look honoured.
+fn refuse_what_would_uncover(config: &Config) -> anyhow::Result<()> {
+    if config.moving {
+        return Err(WrongUse("[moving] redact = true: masking all that moves is not there yet".into()).into());
+    }
+    if config.camera.rotate != 0 {
+        let why = "`redact` does not turn pictures, and zones are in the upright picture";
+        return Err(WrongUse(format!("[camera] rotate = {}: {why}; leave it out", config.camera.rotate)).into());
+    }
+    Ok(())
 }
 
 /// What all files of one call share.
