@@ -38,6 +38,18 @@ fn formats() -> impl Strategy<Value = Format> {
     })
 }
 
+#[test]
+fn a_second_box_within_a_head_gives_no_finer_cells() {
+    let format = Format::still(Size::new(64, 64));
+    let area = |low: f32, high: f32| Area::new(low, low, high, high).unwrap();
+    let noise = |plane: usize, x: u32, y: u32| {
+        ((x * 7919 + y * 104_729 + plane as u32).wrapping_mul(2_654_435_761) >> 24) as u8
+    };
+    let (head, parts) = (area(0.0, 1.0), [area(0.1, 0.5), area(0.55, 0.9)]);
+    let alone = redact(format, &[], &[head], noise);
+    assert_eq!(redact(format, &[], &[head, parts[0], parts[1]], noise), alone);
+}
+
 proptest! {
     /// In each plane a head shows at most sixteen values, all of them among eight levels.
     #[test]

@@ -96,7 +96,11 @@ impl Redactor {
             }
             Style::Mosaic => {
                 self.blur_zones(&mut planes);
-                self.mosaic.paint(&self.shapes, format, &mut planes);
+                self.groups.clear();
+                let cover = |shape: &Shape| shape.block(format.size).cover(format.size, format.chroma);
+                self.groups.extend(self.shapes.iter().map(|shape| (cover(shape), 0.0)));
+                join_touching(&mut self.groups);
+                self.mosaic.paint(&self.groups, format, &mut planes);
             }
         }
         frame.keep_notepad(found);

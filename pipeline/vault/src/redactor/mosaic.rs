@@ -5,7 +5,6 @@
 
 use zeroize::Zeroize;
 
-use super::head::Shape;
 use super::{in_plane, row_mut};
 use crate::findings::MOST_DETECTIONS;
 use crate::geometry::Rect;
@@ -29,13 +28,11 @@ impl Mosaic {
         Self { averages: Vec::with_capacity(2 * MOST_DETECTIONS) }
     }
 
-    pub(super) fn paint(&mut self, shapes: &[Shape], format: Format, planes: &mut [PlaneMut<'_>; 3]) {
+    /// Paints rectangles of pixels, none of which touches another: two over one head would show it in finer cells.
+    pub(super) fn paint(&mut self, heads: &[(Rect, f32)], format: Format, planes: &mut [PlaneMut<'_>; 3]) {
         for (index, plane) in planes.iter_mut().enumerate() {
             self.averages.clear();
-            let rects = || {
-                let cover = |shape: &Shape| shape.block(format.size).cover(format.size, format.chroma);
-                shapes.iter().map(move |shape| in_plane(cover(shape), index, format))
-            };
+            let rects = || heads.iter().map(move |(head, _)| in_plane(*head, index, format));
             let signed = index > 0 && format.colour != Colour::Rgb;
             self.averages.extend(rects().map(|rect| averages(plane, rect, signed)));
             for (rect, averages) in rects().zip(&self.averages) {
