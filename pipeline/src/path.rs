@@ -196,6 +196,7 @@ impl Camera {
                     tracing::warn!("{error}; it leaves masked");
                     Captured::Lost(stamp(time))
                 }
+                Err(CaptureError::NotYet { .. }) => continue,
                 Err(error) => return Some(error),
             };
             self.shared.metrics.capture.captured.one();

@@ -88,6 +88,13 @@ pub enum CaptureError {
         /// What the decoder said.
         reason: String,
     },
+    /// Nothing came within a tenth of a second or so; the source lives, call again. It lets whoever waits look
+    /// whether it should stop.
+    #[error("{path}: no frame yet")]
+    NotYet {
+        /// Which camera or pipe.
+        path: String,
+    },
     /// The clip changes its size. What came before has been given.
     #[error("{path}: frame {index} is {is}, the frames before it {was}; cut the clip there")]
     SizeChanged {

@@ -51,9 +51,10 @@ pub trait Source: Send {
     ///
     /// # Errors
     /// When the frame could not be read whole. The blank's content is then worthless. A source that ended by a
-    /// fault gives that fault once, after the last whole frame, and then `None`. Two errors do not end a source:
-    /// [`CaptureError::BrokenFrame`] (that one frame is missing, the next call gives the one after it) and
-    /// [`CaptureError::WrongFormat`] (nothing was read; call again with a blank of the right format).
+    /// fault gives that fault once, after the last whole frame, and then `None`. Three errors do not end a source:
+    /// [`CaptureError::BrokenFrame`] (that one frame is missing, the next call gives the one after it),
+    /// [`CaptureError::NotYet`] (nothing came so far, call again) and [`CaptureError::WrongFormat`] (nothing was read;
+    /// call again with a blank of the right format).
     fn read(&mut self, blank: &mut Blank) -> Result<Option<Duration>, CaptureError>;
 }
 
