@@ -5,10 +5,10 @@
 //!
 //! What raises an event is the business of the stage that saw it; writing the lines is a sink's.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What can be told about what the camera saw and how it does, as one JSON object a line.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
     /// Something moved.
@@ -22,7 +22,7 @@ pub enum Event {
 }
 
 /// The start, an update or the end of motion.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Motion {
     /// Where in its life the event is.
     pub phase: Phase,
@@ -43,7 +43,7 @@ pub struct Motion {
 }
 
 /// Where in its life an event is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// It begins.
@@ -55,7 +55,7 @@ pub enum Phase {
 }
 
 /// What moved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum What {
     /// Something.
@@ -65,7 +65,7 @@ pub enum What {
 }
 
 /// Counters and latency since the start.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Health {
     /// Wall time, RFC 3339 in UTC with milliseconds.
     pub time: String,
@@ -79,10 +79,40 @@ pub struct Health {
     pub out: u64,
     /// From capture to the hatch, since the start.
     pub latency_ms: Latency,
+    /// Frames for which the networks had no time.
+    #[serde(default)]
+    pub skipped: u64,
+    /// Frames for which a network failed or answered nonsense.
+    #[serde(default)]
+    pub failed: u64,
+    /// Frames that came broken, or for which no memory was free.
+    #[serde(default)]
+    pub lost: u64,
+    /// Frames that left and were overwritten before a way out took them.
+    #[serde(default)]
+    pub replaced: u64,
+    /// Times that the process which sees the sensor was started again.
+    #[serde(default)]
+    pub restarts: u64,
+    /// Of the camera: buffers that its driver flagged or left empty.
+    #[serde(default)]
+    pub dropped: u64,
+    /// Of the camera: frames that its driver counted and did not give.
+    #[serde(default)]
+    pub gaps: u64,
+    /// Of the processor, in degrees Celsius, when the kernel has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature_c: Option<f32>,
+    /// How closely faces are looked for now, when that may fall under load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// Walls that the processes stand without.
+    #[serde(default)]
+    pub walls_missing: Vec<String>,
 }
 
 /// Percentiles of a latency, in milliseconds; 0 when no frame left.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Latency {
     /// Half of the frames were faster.
     pub p50: f32,
@@ -91,7 +121,7 @@ pub struct Latency {
 }
 
 /// Something is wrong.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fault {
     /// Wall time of this message, RFC 3339 in UTC with milliseconds.
     pub time: String,
@@ -104,7 +134,7 @@ pub struct Fault {
 }
 
 /// What a fault costs the viewer. There is no value for "less than before".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Masked {
     /// No more than without the fault.
@@ -116,12 +146,42 @@ pub enum Masked {
 }
 
 /// What is hidden from now on.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Policy {
     /// Wall time, RFC 3339 in UTC with milliseconds.
     pub time: String,
     /// What is hidden, one thing an entry, in the words of the configuration: `faces`, `zone "porch"`.
     pub hides: Vec<String>,
+}
+
+/// Bytes of the longest text in an event: the name of a zone, what is wrong.
+const LONGEST_TEXT: usize = 2000;
+/// More names than this are in no list.
+const MOST_NAMES: usize = 1000;
+
+impl Event {
+    /// Whether each number and text is one that such an event can have. What comes from another process is asked this.
+    #[must_use]
+    pub fn is_plausible(&self) -> bool {
+        let moment = |time: &String| time.len() <= 40 && time.parse::<jiff::Timestamp>().is_ok();
+        let text = |text: &String| text.len() <= LONGEST_TEXT && !text.chars().any(char::is_control);
+        let list = |list: &[String]| list.len() <= MOST_NAMES && list.iter().all(text);
+        let unit = |number: f32| (0.0..=1.0).contains(&number);
+        match self {
+            Self::Motion(Motion { phase: _, id, time, frame: _, zones, what: _, score, area }) => {
+                let id = id.len() == 26 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+                id && moment(time) && list(zones) && unit(*score) && area.iter().all(|&side| unit(side))
+            }
+            Self::Health(health) => {
+                let Latency { p50, p95 } = health.latency_ms;
+                let known = health.temperature_c.is_none_or(|degrees| (-100.0..=300.0).contains(&degrees));
+                let words = list(&health.walls_missing) && health.detail.iter().all(text);
+                known && words && moment(&health.time) && [p50, p95].iter().all(|time| time.is_finite() && *time >= 0.0)
+            }
+            Self::Fault(Fault { time, what, since, masked: _ }) => moment(time) && moment(since) && text(what),
+            Self::Policy(Policy { time, hides }) => moment(time) && list(hides),
+        }
+    }
 }
 
 /// A moment as events write it: RFC 3339 in UTC with milliseconds, such as `2026-11-23T18:00:00.123Z`.
@@ -164,7 +224,7 @@ mod tests {
         let latency_ms = Latency { p50: 41.5, p95: 80.0 };
         let cases = [
             (
-                Event::Health(Health { time: time(), frames_in: 9, inspected: 7, masked: 1, out: 8, latency_ms }),
+                Event::Health(Health { time: time(), frames_in: 9, inspected: 7, masked: 1, out: 8, latency_ms, ..Health::default() }),
                 r#"{"type":"health","time":"1970-01-01T00:00:00.000Z","frames_in":9,"inspected":7,"masked":1,"out":8,"latency_ms":{"p50":41.5,"p95":80.0}}"#,
             ),
             (

@@ -12,6 +12,7 @@ fn main() -> ExitCode {
     match commands::carry_out(args) {
         Ok(Done::Whole) => ExitCode::SUCCESS,
         Ok(Done::InPart) => ExitCode::FAILURE,
+        Ok(Done::With(code)) => code,
         Err(error) if error.is::<commands::WrongUse>() => {
             eprintln!("frostglass: {error:#}");
             ExitCode::from(2)

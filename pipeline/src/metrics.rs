@@ -32,6 +32,11 @@ impl Metrics {
             masked: self.emit.masked.get(),
             out: self.emit.out.get(),
             latency_ms: event::Latency { p50: millis(0.5), p95: millis(0.95) },
+            skipped: self.inspect.skipped.get(),
+            failed: self.inspect.failed.get(),
+            lost: self.capture.lost.get(),
+            replaced: self.emit.replaced.get(),
+            ..event::Health::default()
         }
     }
 }

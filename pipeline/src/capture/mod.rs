@@ -23,6 +23,7 @@ pub mod mjpeg;
 #[cfg(feature = "h264")]
 mod mp4;
 mod open;
+mod paced;
 pub mod rotate;
 pub mod still;
 pub mod y4m;
@@ -31,6 +32,7 @@ pub use error::CaptureError;
 pub use kind::{Kind, kind_of};
 pub use mjpeg::{FrameFault, JpegFrameDecoder};
 pub use open::{Container, MovingSource, OpenOptions, Opened, open, open_stdin};
+pub use paced::Paced;
 pub use rotate::{Rotated, Turn};
 pub use still::{StillContainer, StillSource, open_still};
 

@@ -4,6 +4,7 @@
 
 mod bench;
 mod check;
+mod hides;
 mod networks;
 mod plan;
 mod redact;
@@ -15,6 +16,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::{Parser, Subcommand};
+
+pub(crate) use hides::{hides, summary, uncovered};
+pub(crate) use networks::{Medium, Networks, all_cores, hidden_zones, policy, watch};
+pub(crate) use run::{open_camera, servable};
 
 /// Decides what may leave a camera: blurs faces, paints over zones, lets out only redacted frames and motion events.
 #[derive(Debug, Parser)]
@@ -45,6 +50,12 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Prove a config, and say in plain words what it hides, watches and emits
     Check(check::CheckArgs),
+    /// Started by `run`
+    #[command(hide = true, name = "pixel-process")]
+    PixelProcess,
+    /// Started by `run`
+    #[command(hide = true, name = "front-process")]
+    FrontProcess,
 }
 
 /// How a command ended that did not fail as a whole.
@@ -54,6 +65,8 @@ pub enum Done {
     Whole,
     /// Some of it failed, and was named.
     InPart,
+    /// A process of `run` says itself how it ended.
+    With(std::process::ExitCode),
 }
 
 /// The command line asked for something that makes no sense.
@@ -71,6 +84,8 @@ pub fn carry_out(args: Args) -> anyhow::Result<Done> {
         Command::Redact(args) => redact::redact(&args),
         Command::Bench(args) => bench::bench(&args),
         Command::Check(args) => check::check(&args),
+        Command::PixelProcess => run::part(crate::supervise::PIXEL).map(Done::With),
+        Command::FrontProcess => run::part(crate::supervise::FRONT).map(Done::With),
     }
 }
 

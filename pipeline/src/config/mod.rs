@@ -297,7 +297,7 @@ pub struct Events {
 }
 
 /// Ways out.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Emit {
     /// Events.
     pub jsonl: Option<Target>,

@@ -1,41 +1,15 @@
-//! The one opening in the wall: what may pass it, and how.
+//! The hatch inside one process: for files, whose sinks stand beside the pixel side.
 //!
-//! **Invariant.** [`Outbound`] is the whole list of what goes out, and nothing comes in here. What arrives on the
-//! other side is a [`ReceivedFrame`], which can be made of a redacted frame or of nothing at all. Messages are
-//! never dropped for the sake of frames, nor frames for messages.
-//!
-//! Here pixel side and front share a process; the ring in shared memory that takes this place has the same trait.
+//! **Invariant.** Messages are never dropped for the sake of frames, nor frames for messages.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded, unbounded};
-use frostglass_vault::{Format, Picture, RedactedFrame, Stamp};
+use frostglass_vault::RedactedFrame;
 
+use super::{Closed, Hatch, Outbound, Received, ReceivedFrame};
 use crate::event::Event;
-
-/// All that can pass the hatch.
-#[derive(Debug)]
-pub enum Outbound {
-    /// A redacted frame.
-    Frame(RedactedFrame),
-    /// Something moved, something is wrong, a count of what happened.
-    Event(Event),
-}
-
-/// The pixel side's end. A trait because there will be two: in one process, and between processes.
-pub trait Hatch: Send {
-    /// Lets something out. Gives the number of older frames that were given up to make room.
-    ///
-    /// # Errors
-    /// When nobody is on the other side any more.
-    fn publish(&mut self, what: Outbound) -> Result<u64, Closed>;
-}
-
-/// The front is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("nobody takes what comes through the hatch any more")]
-pub struct Closed;
 
 /// What a full hatch does with a further frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,17 +84,6 @@ pub struct Front {
     _alive: Arc<()>,
 }
 
-/// What comes out of the hatch.
-#[derive(Debug)]
-pub enum Received {
-    /// A frame.
-    Frame(ReceivedFrame),
-    /// An event.
-    Event(Event),
-    /// Nothing within the time that was given.
-    Nothing,
-}
-
 impl Front {
     /// The next thing that comes out; `None` when the pixel side is gone and all was taken.
     pub fn receive(&self, timeout: Duration) -> Option<Received> {
@@ -129,12 +92,12 @@ impl Front {
         }
         crossbeam_channel::select! {
             recv(self.frames) -> frame => match frame {
-                Ok(frame) => Some(Received::Frame(ReceivedFrame(frame))),
+                Ok(frame) => Some(Received::Frame(ReceivedFrame::from_redacted(frame))),
                 Err(_) => self.rest(timeout),
             },
             recv(self.events) -> event => match event {
                 Ok(event) => Some(Received::Event(event)),
-                Err(_) => self.frames.recv().ok().map(|frame| Received::Frame(ReceivedFrame(frame))),
+                Err(_) => self.frames.recv().ok().map(|frame| Received::Frame(ReceivedFrame::from_redacted(frame))),
             },
             default(timeout) => Some(Received::Nothing),
         }
@@ -149,51 +112,9 @@ impl Front {
     }
 }
 
-/// A redacted frame on the side of those who have a network or a disk.
-#[derive(Debug)]
-pub struct ReceivedFrame(RedactedFrame);
-
-impl ReceivedFrame {
-    /// A wholly masked frame, for when nothing comes through the hatch.
-    #[must_use]
-    pub fn masked(format: Format, stamp: Stamp) -> Self {
-        Self(RedactedFrame::masked(format, stamp))
-    }
-
-    /// The in-process hatch moves the frame; the shared ring will copy it.
-    #[must_use]
-    pub fn from_redacted(frame: RedactedFrame) -> Self {
-        Self(frame)
-    }
-
-    /// The planes.
-    #[must_use]
-    pub fn picture(&self) -> Picture<'_> {
-        self.0.picture()
-    }
-
-    /// Size, chroma layout and colour.
-    #[must_use]
-    pub fn format(&self) -> Format {
-        self.0.format()
-    }
-
-    /// When it was taken, and its place in the sequence.
-    #[must_use]
-    pub fn stamp(&self) -> Stamp {
-        self.0.stamp()
-    }
-
-    /// Whether nothing of the scene is left.
-    #[must_use]
-    pub fn is_masked(&self) -> bool {
-        self.0.is_masked()
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use frostglass_vault::Size;
+    use frostglass_vault::{Format, Size, Stamp};
 
     use super::*;
 

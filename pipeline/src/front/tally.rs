@@ -1,0 +1,136 @@
+//! Health over the lives of several pixel processes.
+//!
+//! **Invariant.** Counters only rise, whichever process is started again; what left is counted here, where it leaves, and
+//! not where it is claimed.
+
+use jiff::Timestamp;
+
+use crate::event::{Health, Latency, written};
+
+/// What is added up.
+pub(super) struct Tally {
+    /// Of the pixel processes that are gone.
+    before: Health,
+    /// Of the one that is there.
+    now: Health,
+    last: Option<Health>,
+    out: u64,
+    masked: u64,
+    missed: u64,
+    refused: u64,
+    restarts: u64,
+    walls_missing: Vec<String>,
+}
+
+impl Tally {
+    pub(super) fn new(walls_missing: Vec<String>) -> Self {
+        Self {
+            before: empty(),
+            now: empty(),
+            last: None,
+            out: 0,
+            masked: 0,
+            missed: 0,
+            refused: 0,
+            restarts: 0,
+            walls_missing,
+        }
+    }
+
+    pub(super) fn frame(&mut self, masked: bool) {
+        self.out += 1;
+        self.masked += u64::from(masked);
+    }
+
+    pub(super) fn restarts(&mut self, restarts: u64) {
+        self.restarts = restarts;
+    }
+
+    /// What the pixel process says of itself.
+    pub(super) fn health(&mut self, health: Health) {
+        self.now = health;
+    }
+
+    /// The pixel process is gone; `missed` frames and messages of it were not taken.
+    pub(super) fn bury(&mut self, (missed, refused): (u64, u64)) {
+        (self.missed, self.refused) = (self.missed.saturating_add(missed), self.refused.saturating_add(refused));
+        let now = std::mem::replace(&mut self.now, empty());
+        self.before = sum(&self.before, &now);
+    }
+
+    pub(super) fn out(&self) -> u64 {
+        self.out
+    }
+
+    pub(super) fn last(&self) -> Option<Health> {
+        self.last.clone()
+    }
+
+    /// The message of this second.
+    pub(super) fn tell(&mut self, (missed, refused): (u64, u64), wall: Timestamp) -> Health {
+        let sum = sum(&self.before, &self.now);
+        let refused = self.refused.saturating_add(refused);
+        if refused > 0 {
+            tracing::debug!("{refused} messages of the pixel process were no events, or too many");
+        }
+        let mut walls_missing = self.walls_missing.clone();
+        walls_missing.extend(self.now.walls_missing.iter().cloned());
+        walls_missing.sort_unstable();
+        walls_missing.dedup();
+        let health = Health {
+            time: written(wall),
+            masked: self.masked,
+            out: self.out,
+            replaced: self.missed.saturating_add(missed),
+            restarts: self.restarts,
+            walls_missing,
+            ..sum
+        };
+        self.last = Some(health.clone());
+        health
+    }
+}
+
+fn empty() -> Health {
+    Health {
+        time: written(Timestamp::UNIX_EPOCH),
+        latency_ms: Latency { p50: 0.0, p95: 0.0 },
+        ..Health::default()
+    }
+}
+
+/// Counters of both; what is no counter is the second's.
+fn sum(before: &Health, now: &Health) -> Health {
+    Health {
+        frames_in: before.frames_in.saturating_add(now.frames_in),
+        inspected: before.inspected.saturating_add(now.inspected),
+        skipped: before.skipped.saturating_add(now.skipped),
+        failed: before.failed.saturating_add(now.failed),
+        lost: before.lost.saturating_add(now.lost),
+        dropped: before.dropped.saturating_add(now.dropped),
+        gaps: before.gaps.saturating_add(now.gaps),
+        ..now.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_go_on_over_a_restart_and_what_left_is_counted_here() {
+        let mut tally = Tally::new(vec!["seccomp".to_owned()]);
+        let life = |frames_in| Health { frames_in, inspected: frames_in / 2, out: 999, ..empty() };
+        tally.health(life(100));
+        (0..90).for_each(|number| tally.frame(number % 9 == 0));
+        let told = tally.tell((3, 0), Timestamp::UNIX_EPOCH);
+        assert_eq!((told.frames_in, told.inspected, told.out, told.masked, told.replaced), (100, 50, 90, 10, 3));
+        tally.bury((3, 0));
+        assert_eq!(tally.tell((0, 0), Timestamp::UNIX_EPOCH).frames_in, 100);
+        tally.health(life(7));
+        tally.restarts(1);
+        let told = tally.tell((1, 0), Timestamp::UNIX_EPOCH);
+        assert_eq!((told.frames_in, told.replaced, told.restarts), (107, 4, 1));
+        assert_eq!(told.walls_missing, ["seccomp"]);
+    }
+}

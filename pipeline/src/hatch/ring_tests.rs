@@ -1,0 +1,125 @@
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use frostglass_vault::{Findings, Inspected, Matrix, PersonRule, Policy, Pool, Range, Redactor, Size, Style, Zones};
+
+use super::*;
+
+fn format() -> Format {
+    Format::video(Size::new(37, 21), Matrix::Bt601, Range::Full)
+}
+
+/// A frame all of whose samples are the low byte of its number, so that a torn copy shows.
+fn frame(redactor: &mut Redactor, pool: &Pool, sequence: u64) -> RedactedFrame {
+    let mut blank = pool.blank().unwrap();
+    for plane in blank.planes_mut() {
+        plane.bytes.fill(sequence as u8);
+    }
+    let stamp = Stamp { sequence, time: Duration::from_millis(sequence) };
+    redactor.redact(Inspected::new(blank.expose(stamp, &Zones::none()), Findings::Complete(Vec::new())))
+}
+
+fn redactor() -> (Redactor, Pool) {
+    let policy = Policy { style: Style::Solid, persons: PersonRule::None, margin: 0.0 };
+    let redactor = Redactor::new(policy, format(), Arc::new(Zones::none()));
+    (redactor, Pool::new(format(), 2))
+}
+
+fn ring() -> (RingWriter, RingReader) {
+    let writer = RingWriter::new(format()).unwrap();
+    let reader = RingReader::new(writer.descriptor(), format()).unwrap();
+    (writer, reader)
+}
+
+#[test]
+fn frames_come_out_as_they_went_in_and_in_order() {
+    let ((mut writer, mut reader), (mut redactor, pool)) = (ring(), redactor());
+    let mut planes = Vec::new();
+    assert_eq!(reader.take(&mut planes), None);
+    for number in 0..20 {
+        assert!(writer.publish(&frame(&mut redactor, &pool, number)));
+        let stamp = Stamp { sequence: number, time: Duration::from_millis(number) };
+        assert_eq!(reader.take(&mut planes), Some(Taken { stamp, masked: false }));
+        assert_eq!(planes, vec![number as u8; format().bytes()]);
+        assert_eq!(reader.take(&mut planes), None);
+    }
+    assert_eq!(reader.missed(), (0, 0));
+}
+
+#[test]
+fn the_oldest_unread_frames_are_overwritten_and_counted() {
+    let ((mut writer, mut reader), (mut redactor, pool)) = (ring(), redactor());
+    for number in 0..10 {
+        writer.publish(&frame(&mut redactor, &pool, number));
+    }
+    let mut planes = Vec::new();
+    let left: Vec<u64> = std::iter::from_fn(|| reader.take(&mut planes)).map(|taken| taken.stamp.sequence).collect();
+    assert_eq!((left, reader.missed()), (vec![6, 7, 8, 9], (6, 0)));
+}
+
+#[test]
+fn a_copy_is_whole_or_it_is_dropped() {
+    let ((mut writer, mut reader), (mut redactor, pool)) = (ring(), redactor());
+    let done = Arc::new(AtomicBool::new(false));
+    let is_done = Arc::clone(&done);
+    let frames: Vec<_> = (0..2).map(|number| frame(&mut redactor, &pool, number)).collect();
+    let writing = std::thread::spawn(move || {
+        for round in 0..60_000 {
+            writer.publish(&frames[round % 2]);
+        }
+        is_done.store(true, Ordering::Release);
+    });
+    let (mut planes, mut taken) = (Vec::new(), 0u64);
+    loop {
+        let last = done.load(Ordering::Acquire);
+        while let Some(found) = reader.take(&mut planes) {
+            taken += 1;
+            assert!(planes.iter().all(|&sample| u64::from(sample) == found.stamp.sequence), "a torn copy came out");
+        }
+        if last {
+            break;
+        }
+    }
+    writing.join().unwrap();
+    let (lost, torn) = reader.missed();
+    assert_eq!(taken + lost + torn, 60_000, "each frame was taken, overwritten or torn");
+}
+
+#[test]
+fn the_front_can_neither_write_nor_resize_it() {
+    let (writer, _) = ring();
+    let length = length_for(format());
+    assert!(Memory::map(writer.descriptor(), length, ProtFlags::READ | ProtFlags::WRITE).is_err());
+    assert!(rustix::io::pwrite(writer.descriptor(), &[1], 0).is_err());
+    assert!(rustix::fs::ftruncate(writer.descriptor(), 0).is_err());
+    assert!(rustix::fs::ftruncate(writer.descriptor(), length as u64 * 2).is_err());
+}
+
+#[test]
+fn memory_that_is_no_ring_is_refused() {
+    let larger = Format::video(Size::new(99, 99), Matrix::Bt601, Range::Full);
+    let (writer, _) = ring();
+    assert!(RingReader::new(writer.descriptor(), larger).is_err(), "it is too short");
+    let unsealed = rustix::fs::memfd_create("x", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).unwrap();
+    assert!(RingReader::new(unsealed.as_fd(), format()).is_err(), "it is empty");
+    rustix::fs::ftruncate(&unsealed, length_for(format()) as u64).unwrap();
+    assert!(RingReader::new(unsealed.as_fd(), format()).is_err(), "it could shrink under the reader");
+    let (pipe, _) = rustix::pipe::pipe().unwrap();
+    assert!(RingReader::new(pipe.as_fd(), format()).is_err());
+}
+
+#[test]
+fn a_hostile_writer_gives_no_frame_and_no_fault() {
+    let (mut writer, mut reader) = ring();
+    let (mut redactor, pool) = redactor();
+    writer.publish(&frame(&mut redactor, &pool, 5));
+    let mut planes = Vec::new();
+    for published in [u64::MAX, u64::MAX - 1, 1 << 63, 3, 0] {
+        writer.memory.word(0).store(published, Ordering::Release);
+        for _ in 0..10 {
+            let _ = reader.take(&mut planes);
+        }
+    }
+    writer.memory.word(0).store(1, Ordering::Release);
+    assert_eq!(reader.take(&mut planes), None, "numbers only rise");
+}

@@ -1,0 +1,334 @@
+//! The hatch between two processes: frames through the [`ring`](super::ring), events through a socket.
+//!
+//! **Invariant.** The pixel side never waits for the front, and takes nothing from it. The front believes nothing: a
+//! message that is no event, an event with a number or a text that no event has, and what is too much at once are dropped
+//! and counted.
+//!
+//! A third descriptor, an `eventfd`, wakes the front when there is a frame: it counts, so that a slow front's socket is
+//! not filled with news of frames.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use frostglass_vault::{Chroma, Colour, Format, Matrix, Range, Size, Stamp};
+use rustix::event::{EventfdFlags, eventfd};
+use serde::{Deserialize, Serialize};
+
+use super::ring::{RingReader, RingWriter};
+use super::{Buffers, Closed, Hatch, Outbound, ReceivedFrame};
+use crate::capture::{LONGEST_SIDE, Rate};
+use crate::event::Event;
+use crate::wire::{Wire, WireError};
+
+/// The pixel process's end.
+#[derive(Debug)]
+pub struct SharedHatch {
+    ring: RingWriter,
+    wake: OwnedFd,
+    messages: Messages,
+}
+
+/// What the front's end is made of: the ring, what wakes, the socket of messages.
+#[derive(Debug)]
+pub struct FrontEnd(pub [OwnedFd; 3]);
+
+impl SharedHatch {
+    /// A new ring for frames of this format, and the front's end of it.
+    ///
+    /// # Errors
+    /// When the system has no memory or descriptors for it.
+    pub fn new(format: Format) -> io::Result<(Self, FrontEnd)> {
+        let ring = RingWriter::new(format)?;
+        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let (ours, theirs) = Wire::pair()?;
+        let front = FrontEnd([ring.descriptor().try_clone_to_owned()?, wake.try_clone()?, theirs.into_descriptor()]);
+        let messages = Messages { wire: Arc::new(ours), lost: Arc::default() };
+        Ok((Self { ring, wake, messages }, front))
+    }
+
+    /// A second way in for events, for who tells health.
+    #[must_use]
+    pub fn messages(&self) -> Messages {
+        self.messages.clone()
+    }
+}
+
+impl Hatch for SharedHatch {
+    /// Never waits; what the front missed is counted on its side, so that the number given here is 0.
+    fn publish(&mut self, what: Outbound) -> Result<u64, Closed> {
+        match what {
+            Outbound::Event(event) => self.messages.send(&event)?,
+            Outbound::Frame(frame) => {
+                if !self.ring.publish(&frame) {
+                    tracing::error!("a frame of another format than the ring's was not let out");
+                }
+                // A full counter wakes as well.
+                let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// The way of events.
+#[derive(Clone, Debug)]
+pub struct Messages {
+    wire: Arc<Wire>,
+    lost: Arc<AtomicU64>,
+}
+
+impl Messages {
+    /// Sends an event, or counts it as lost when the front does not read.
+    ///
+    /// # Errors
+    /// When there is no front, and none will come.
+    pub fn send(&self, event: &Event) -> Result<(), Closed> {
+        match self.wire.write(event) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Closed),
+            Err(_) => {
+                self.lost.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            }
+        }
+    }
+
+    /// Events that the front did not take in time.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+}
+
+/// The front's end of one pixel process's life.
+pub struct SharedFront {
+    ring: RingReader,
+    wake: OwnedFd,
+    messages: Wire,
+    format: Format,
+    buffers: Buffers,
+    /// Messages that were no events, or too many.
+    refused: u64,
+    /// Messages that may come before the next second begins.
+    allowance: u32,
+}
+
+/// Messages a second that a front takes; a pixel process sends some ten.
+const MOST_MESSAGES: u32 = 500;
+
+impl SharedFront {
+    /// Joins what came from the other side, after looking at it.
+    ///
+    /// # Errors
+    /// When it is no ring of frames of this format, or no such socket.
+    pub(crate) fn new(end: FrontEnd, format: Format, buffers: Buffers) -> io::Result<Self> {
+        let FrontEnd([ring, wake, messages]) = end;
+        let ring = RingReader::new(ring.as_fd(), format)?;
+        let flags = rustix::fs::fcntl_getfl(&wake)?;
+        rustix::fs::fcntl_setfl(&wake, flags | rustix::fs::OFlags::NONBLOCK)?;
+        let messages = Wire::from_descriptor(messages)?;
+        Ok(Self { ring, wake, messages, format, buffers, refused: 0, allowance: MOST_MESSAGES })
+    }
+
+    /// What becomes readable when something came.
+    pub(crate) fn descriptors(&self) -> [BorrowedFd<'_>; 2] {
+        [self.wake.as_fd(), self.messages.as_fd()]
+    }
+
+    /// The oldest unread frame; `stamped` may give it another stamp.
+    pub(crate) fn frame(&mut self, stamped: impl FnOnce(Stamp) -> Stamp) -> Option<ReceivedFrame> {
+        let mut buffer = self.buffers.take();
+        let Some(taken) = self.ring.take(&mut buffer.bytes) else {
+            // All was read: the next frame wakes again. One that came just now was counted after this.
+            let _ = rustix::io::read(&self.wake, &mut [0u8; 8]);
+            let taken = self.ring.take(&mut buffer.bytes)?;
+            return ReceivedFrame::copied(buffer, self.format, stamped(taken.stamp), taken.masked);
+        };
+        ReceivedFrame::copied(buffer, self.format, stamped(taken.stamp), taken.masked)
+    }
+
+    /// The next event.
+    ///
+    /// # Errors
+    /// When no more will come.
+    pub(crate) fn event(&mut self) -> Result<Option<Event>, WireError> {
+        loop {
+            let Some(record) = self.messages.receive(Duration::ZERO)? else { return Ok(None) };
+            let event = record.message::<Event>().ok().filter(Event::is_plausible);
+            match event {
+                Some(event) if self.allowance > 0 && record.descriptors.is_empty() => {
+                    self.allowance -= 1;
+                    return Ok(Some(event));
+                }
+                _ => self.refused += 1,
+            }
+        }
+    }
+
+    /// Once a second: as many messages may come again.
+    pub(crate) fn next_second(&mut self) {
+        self.allowance = MOST_MESSAGES;
+    }
+
+    /// Frames that were overwritten before they were read, or while they were read; messages that were refused.
+    pub(crate) fn missed(&self) -> (u64, u64) {
+        let (lost, torn) = self.ring.missed();
+        (lost.saturating_add(torn), self.refused)
+    }
+}
+
+/// A format, as it is told to the other processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ToldFormat {
+    width: u32,
+    height: u32,
+    matrix: u16,
+    full_range: bool,
+    /// Frames in so many seconds.
+    rate: [u32; 2],
+}
+
+impl ToldFormat {
+    pub(crate) fn of(format: Format, rate: Rate) -> Option<Self> {
+        let Colour::Yuv { matrix, range } = format.colour else { return None };
+        let matrix = match matrix {
+            Matrix::Bt601 => 601,
+            Matrix::Bt709 => 709,
+            Matrix::Bt2020 => 2020,
+        };
+        let Size { width, height } = format.size;
+        let full_range = range == Range::Full;
+        let half = format.chroma == Chroma::Half;
+        half.then_some(Self { width, height, matrix, full_range, rate: [rate.frames, rate.seconds] })
+    }
+
+    /// Frames in so many seconds, as told.
+    pub(crate) fn rate(self) -> [u32; 2] {
+        self.rate
+    }
+
+    /// What was told, if it makes sense.
+    pub(crate) fn format(self) -> Option<(Format, Rate)> {
+        let matrix = match self.matrix {
+            601 => Matrix::Bt601,
+            709 => Matrix::Bt709,
+            2020 => Matrix::Bt2020,
+            _ => return None,
+        };
+        let range = if self.full_range { Range::Full } else { Range::Limited };
+        let sides = 1..=LONGEST_SIDE;
+        let sound = sides.contains(&self.width) && sides.contains(&self.height);
+        let size = Size::new(self.width, self.height);
+        let sound = sound && size.pixels() <= crate::capture::MOST_PIXELS;
+        let rate = Rate::new(self.rate[0], self.rate[1]).filter(|_| sound)?;
+        Some((Format::video(size, matrix, range), rate))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use frostglass_vault::RedactedFrame;
+
+    use super::*;
+    use crate::event::{Fault, Masked};
+
+    fn format() -> Format {
+        Format::video(Size::new(16, 8), Matrix::Bt709, Range::Limited)
+    }
+
+    fn ends() -> (SharedHatch, SharedFront) {
+        let (hatch, end) = SharedHatch::new(format()).unwrap();
+        (hatch, SharedFront::new(end, format(), Buffers::default()).unwrap())
+    }
+
+    fn fault(what: &str) -> Event {
+        let time = crate::event::written(jiff::Timestamp::UNIX_EPOCH);
+        Event::Fault(Fault { time: time.clone(), what: what.to_owned(), since: time, masked: Masked::Everything })
+    }
+
+    fn masked(sequence: u64) -> Outbound {
+        Outbound::Frame(RedactedFrame::masked(format(), Stamp { sequence, time: Duration::ZERO }))
+    }
+
+    #[test]
+    fn frames_and_events_pass() {
+        let (mut hatch, mut front) = ends();
+        assert!(front.frame(|stamp| stamp).is_none());
+        assert!(!crate::wire::readable(&front.descriptors(), Duration::ZERO).unwrap()[0]);
+        hatch.publish(masked(3)).unwrap();
+        hatch.publish(Outbound::Event(fault("x"))).unwrap();
+        assert_eq!(crate::wire::readable(&front.descriptors(), Duration::ZERO).unwrap(), [true, true]);
+        let frame = front.frame(|stamp| Stamp { sequence: stamp.sequence + 40, ..stamp }).unwrap();
+        assert!(frame.is_masked());
+        assert_eq!((frame.stamp().sequence, frame.format()), (43, format()));
+        assert_eq!(frame.picture().row(0, 7), RedactedFrame::masked(format(), frame.stamp()).picture().row(0, 7));
+        assert_eq!(front.event().unwrap(), Some(fault("x")));
+        assert_eq!(front.event().unwrap(), None);
+        assert!(front.frame(|stamp| stamp).is_none());
+        drop(hatch);
+        assert!(front.event().is_err(), "the pixel side is gone");
+    }
+
+    #[test]
+    fn a_front_that_does_not_read_costs_the_pixel_side_nothing_but_events() {
+        let (mut hatch, mut front) = ends();
+        for number in 0..20_000 {
+            hatch.publish(masked(number)).unwrap();
+            hatch.publish(Outbound::Event(fault("again"))).unwrap();
+        }
+        assert!(hatch.messages().lost() > 0);
+        let first = front.frame(|stamp| stamp).unwrap().stamp().sequence;
+        assert_eq!((first, front.missed().0), (19_996, 19_996));
+    }
+
+    #[test]
+    fn what_is_no_event_is_refused_and_counted() {
+        let (hatch, mut front) = ends();
+        let wire = &hatch.messages.wire;
+        let long = "x".repeat(5000);
+        for text in ["{}", "{\"type\":\"raw\",\"pixels\":[1,2]}", "7", &format!("{:?}", fault(&long))] {
+            rustix::io::write(wire, text.as_bytes()).unwrap();
+        }
+        wire.write(&fault(&long)).unwrap();
+        wire.write(&fault("line\nbreak")).unwrap();
+        hatch.messages().send(&fault("good")).unwrap();
+        assert_eq!(front.event().unwrap(), Some(fault("good")));
+        assert_eq!(front.missed().1, 6);
+    }
+
+    #[test]
+    fn a_flood_of_events_ends_with_the_second() {
+        let (hatch, mut front) = ends();
+        let mut sent = 0;
+        for _ in 0..5 {
+            while hatch.messages.wire.write(&fault("x")).is_ok() {
+                sent += 1;
+            }
+            while front.event().unwrap().is_some() {}
+        }
+        assert!(sent > MOST_MESSAGES);
+        assert_eq!(front.missed().1, u64::from(sent - MOST_MESSAGES));
+        front.next_second();
+        hatch.messages().send(&fault("x")).unwrap();
+        assert!(front.event().unwrap().is_some());
+    }
+
+    #[test]
+    fn a_told_format_is_believed_only_when_it_makes_sense() {
+        let rate = Rate { frames: 30000, seconds: 1001 };
+        let told = ToldFormat::of(format(), rate).unwrap();
+        assert_eq!(told.format(), Some((format(), rate)));
+        for wrong in [
+            ToldFormat { width: 0, ..told },
+            ToldFormat { height: u32::MAX, ..told },
+            ToldFormat { width: 16_384, height: 16_384, ..told },
+            ToldFormat { matrix: 1, ..told },
+            ToldFormat { rate: [1, 0], ..told },
+        ] {
+            assert_eq!(wrong.format(), None, "{wrong:?}");
+        }
+    }
+}

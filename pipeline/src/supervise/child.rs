@@ -1,0 +1,163 @@
+//! One process that the supervisor started: its conversation, its standard error, its end.
+//!
+//! **Invariant.** A child gets its socket as standard input, a pipe as standard error, and, if it is the front, the
+//! program's standard output; every other descriptor closes when it is executed. It is in a process group of its own, so
+//! that Ctrl-C reaches the supervisor alone, and it ends when the conversation does.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Child as Process, ChildStderr, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::fs::OFlags;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::sandbox::Role;
+use crate::wire::{Wire, WireError};
+
+/// A child and what is known of it.
+pub(super) struct Child {
+    process: Process,
+    pub(super) wire: Wire,
+    stderr: Option<ChildStderr>,
+    line: Vec<u8>,
+    /// When it was started.
+    pub(super) since: Instant,
+    /// When it last said anything.
+    pub(super) heard: Instant,
+}
+
+/// Hidden sub-commands by which the program executes itself.
+pub(crate) const PIXEL: &str = "pixel-process";
+/// See [`PIXEL`].
+pub(crate) const FRONT: &str = "front-process";
+
+/// What is longer is cut: the line of a child that runs wild.
+const LONGEST_LINE: usize = 2000;
+/// Bytes of standard error that are passed on at once, so that a wild child does not keep the supervisor busy.
+const MOST_AT_ONCE: usize = 64 * 1024;
+
+impl Child {
+    /// Executes this program again, as `role`.
+    pub(super) fn start(role: Role) -> io::Result<Self> {
+        let (ours, theirs) = Wire::pair()?;
+        let (name, stdout) = match role {
+            Role::Front => (FRONT, Stdio::inherit()),
+            Role::Pixel | Role::Supervisor => (PIXEL, Stdio::null()),
+        };
+        let mut command = Command::new("/proc/self/exe");
+        command.arg0(format!("frostglass-{}", name.trim_end_matches("-process"))).arg(name);
+        command.stdin(theirs.into_descriptor()).stdout(stdout).stderr(Stdio::piped()).process_group(0);
+        // Only the supervisor talks to systemd.
+        for name in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] {
+            command.env_remove(name);
+        }
+        let mut process = command.spawn()?;
+        let stderr = process.stderr.take();
+        if let Some(stderr) = &stderr {
+            rustix::fs::fcntl_setfl(stderr, rustix::fs::fcntl_getfl(stderr)? | OFlags::NONBLOCK)?;
+        }
+        let now = Instant::now();
+        Ok(Self { process, wire: ours, stderr, line: Vec::new(), since: now, heard: now })
+    }
+
+    /// Tells it something. One that does not listen is noticed by its silence.
+    pub(super) fn tell(&self, message: &impl Serialize, descriptors: &[BorrowedFd<'_>]) {
+        if let Err(error) = self.wire.send(message, descriptors) {
+            tracing::debug!("a message to a process got lost: {error}");
+        }
+    }
+
+    /// The next message, with its descriptors. Nonsense is told and passed over.
+    pub(super) fn hear<M: DeserializeOwned>(&mut self) -> Option<(M, Vec<std::os::fd::OwnedFd>)> {
+        loop {
+            let record = match self.wire.receive(Duration::ZERO) {
+                Ok(Some(record)) => record,
+                // Its end is seen where processes are waited for.
+                Ok(None) | Err(WireError::Closed) => return None,
+                Err(error) => {
+                    tracing::warn!("{error}");
+                    return None;
+                }
+            };
+            self.heard = Instant::now();
+            match record.message() {
+                Ok(message) => return Some((message, record.descriptors)),
+                Err(error) => tracing::warn!("{error}"),
+            }
+        }
+    }
+
+    /// What becomes readable when it says something.
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        std::iter::once(self.wire.as_fd()).chain(self.stderr.as_ref().map(AsFd::as_fd))
+    }
+
+    /// Hands each whole line of its standard error to `tell`, with control characters taken out.
+    pub(super) fn relay(&mut self, mut tell: impl FnMut(&str)) {
+        let Some(stderr) = &self.stderr else { return };
+        let mut bytes = [0; 4096];
+        for _ in 0..MOST_AT_ONCE / bytes.len() {
+            match rustix::io::read(stderr, &mut bytes) {
+                Ok(0) => {
+                    self.stderr = None;
+                    break;
+                }
+                Ok(count) => {
+                    for &byte in &bytes[..count] {
+                        match byte {
+                            b'\n' => {
+                                tell(&printable(&self.line));
+                                self.line.clear();
+                            }
+                            byte if self.line.len() < LONGEST_LINE => self.line.push(byte),
+                            _ => {}
+                        }
+                    }
+                }
+                Err(_) => break,
+            }
+        }
+        if self.stderr.is_none() && !self.line.is_empty() {
+            tell(&printable(&self.line));
+            self.line.clear();
+        }
+    }
+
+    /// How it ended, if it did.
+    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
+        self.process.try_wait().ok().flatten()
+    }
+
+    /// Ends it at once, and waits for that.
+    pub(super) fn kill(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Drop for Child {
+    /// None outlives its supervisor.
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A line for a terminal: a hostile process must not be able to drive it.
+fn printable(line: &[u8]) -> String {
+    let line = String::from_utf8_lossy(line);
+    line.chars().map(|letter| if letter.is_control() && letter != '\t' { '\u{fffd}' } else { letter }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_cannot_drive_the_terminal() {
+        assert_eq!(printable(b"\x1b[2Jred\r\tok \xff"), "\u{fffd}[2Jred\u{fffd}\tok \u{fffd}");
+        assert_eq!(printable("größer · 3 °C".as_bytes()), "größer · 3 °C");
+    }
+}

@@ -1,0 +1,140 @@
+//! The owner's config: which one is in force, and when another one takes its place.
+//!
+//! **Invariant.** Only a config that was proved comes into force; while the file is broken, unreadable or gone, the last
+//! proved one stays.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::config::{Config, ConfigError};
+
+/// A config and its text.
+pub(super) struct Proved {
+    path: PathBuf,
+    pub(super) text: String,
+    pub(super) config: Config,
+    /// What the file looked like when it was last read.
+    seen: Option<Looks>,
+    /// What it looked like at the last glance: a file is read when it stays the same for two.
+    glance: Option<Looks>,
+}
+
+/// Device, inode, length and time of change: a file that was replaced differs in one of them.
+type Looks = (u64, u64, u64, i64, i64);
+
+/// What became of a look at the file.
+pub(super) enum Change {
+    /// The same as before, in words or in meaning.
+    None,
+    /// A new one is in force; what the old one hid and this one does not.
+    New {
+        /// The one before.
+        before: Box<Config>,
+    },
+    /// The file is at fault; the old one stays in force.
+    Refused(anyhow::Error),
+}
+
+impl Proved {
+    pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
+        let seen = looks(path);
+        let (text, config) = read(path)?;
+        Ok(Self { path: path.to_owned(), text, config, glance: seen, seen })
+    }
+
+    /// Where relative paths start.
+    pub(super) fn folder(&self) -> PathBuf {
+        folder_of(&self.path)
+    }
+
+    pub(super) fn origin(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    /// Whether the file was changed, and has been left alone since the last glance.
+    pub(super) fn was_replaced(&mut self) -> bool {
+        let now = looks(&self.path);
+        let still = now == self.glance;
+        self.glance = now;
+        now.is_some() && still && now != self.seen
+    }
+
+    /// Reads the file again.
+    pub(super) fn again(&mut self) -> Change {
+        self.seen = looks(&self.path);
+        let (text, config) = match read(&self.path) {
+            Ok(read) => read,
+            Err(error) => return Change::Refused(error.into()),
+        };
+        if let Err(error) = crate::commands::servable(&config) {
+            return Change::Refused(error);
+        }
+        if text == self.text {
+            return Change::None;
+        }
+        self.text = text;
+        Change::New { before: Box::new(std::mem::replace(&mut self.config, config)) }
+    }
+}
+
+fn read(path: &Path) -> Result<(String, Config), ConfigError> {
+    let text = fs::read_to_string(path).map_err(|error| ConfigError::unreadable(path, &error))?;
+    let config = Config::prove(&text, &path.display().to_string(), &folder_of(path))?;
+    Ok((text, config))
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // The children's folder is the supervisor's, but nobody has to rely on it.
+    fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned())
+}
+
+fn looks(path: &Path) -> Option<Looks> {
+    let found = fs::metadata(path).ok()?;
+    Some((found.dev(), found.ino(), found.len(), found.mtime(), found.mtime_nsec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(path: &Path, text: &str) {
+        fs::write(path, text).unwrap();
+    }
+
+    #[test]
+    fn a_broken_or_missing_file_leaves_the_last_proved_config_in_force() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("camera.toml");
+        write(&path, "[camera]\nsource = \"a.mp4\"\n[[zone]]\noutline = [[0,0],[1,0],[1,1]]\n");
+        let mut proved = Proved::read(&path).unwrap();
+        assert!(!proved.was_replaced());
+        for broken in ["[[zone]]\noutline = [[0,0]]\n", "[camera\n", "zone = []\nsauce = 1\n"] {
+            write(&path, broken);
+            assert!(matches!(proved.again(), Change::Refused(_)), "{broken}");
+            assert_eq!(proved.config.zones.len(), 1);
+        }
+        fs::remove_file(&path).unwrap();
+        assert!(!proved.was_replaced(), "a file that is gone is no new config");
+        assert!(matches!(proved.again(), Change::Refused(_)));
+        assert_eq!(proved.config.zones.len(), 1);
+    }
+
+    #[test]
+    fn a_file_that_is_still_being_written_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("camera.toml");
+        write(&path, "[camera]\nsource = \"a.mp4\"\n");
+        let mut proved = Proved::read(&path).unwrap();
+        write(&path, "[camera]\nsource = \"b.mp4\"\nfps");
+        assert!(!proved.was_replaced(), "it was another a moment ago");
+        write(&path, "[camera]\nsource = \"b.mp4\"\nfps = 10\n");
+        assert!(!proved.was_replaced());
+        assert!(proved.was_replaced());
+        assert!(matches!(proved.again(), Change::New { .. }));
+        assert_eq!(proved.config.camera.fps, 10);
+        assert!(!proved.was_replaced());
+        assert!(matches!(proved.again(), Change::None));
+    }
+}
