@@ -94,7 +94,6 @@ fn a_wish_that_is_not_served_is_named() {
         ("moving.redact = true", "[moving] redact"),
         ("hold.may_lower_detail = true", "[hold] may_lower_detail"),
         ("emit.loopback = '/dev/video10'", "[emit] loopback"),
-        ("emit.http = '127.0.0.1:8080'", "[emit] http"),
         ("record.policy = '/var/lib/p.jsonl'", "[record] policy"),
     ];
     for (text, key) in cases {

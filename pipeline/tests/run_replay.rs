@@ -112,7 +112,6 @@ fn a_wish_that_is_not_served_is_refused() {
         ("[camera]\nsource = \"/dev/video99\"\n", "video99"),
         ("[camera]\nsource = \"auto\"\n", "auto"),
         ("[camera]\nsource = \"a.mp4\"\n[moving]\nredact = true\n", "moving"),
-        ("[camera]\nsource = \"a.mp4\"\n[emit]\nhttp = \"127.0.0.1:8080\"\n", "http"),
         ("[camera]\nsource = \"a.mp4\"\n[faces]\nredact = \"mosaic\"\n", "mosaic"),
         ("[camera]\nsource = \"missing.mp4\"\n", "missing.mp4"),
         ("[camera]\nsauce = \"a.mp4\"\n", "sauce"),

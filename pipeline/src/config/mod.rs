@@ -95,7 +95,6 @@ impl Config {
             (self.moving, "[moving] redact", "masking all that moves is not there yet"),
             (self.hold.may_lower_detail, "[hold] may_lower_detail", "detail never falls in this version"),
             (self.emit.loopback.is_some(), "[emit] loopback", "v4l2loopback devices are not written to yet"),
-            (self.emit.http.is_some(), "[emit] http", "there is no live view yet"),
             (self.record.is_some(), "[record] policy", "there is no signed record yet"),
         ]
         .into_iter()

@@ -9,6 +9,7 @@
 pub mod encode;
 
 mod clip;
+mod http;
 mod lines;
 mod output;
 mod pictures;
@@ -17,10 +18,12 @@ mod stream;
 mod testing;
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 
 pub use clip::{ClipContainer, ClipFile};
 pub use encode::{PictureKind, encode_picture};
+pub use http::LiveView;
 pub use lines::JsonLines;
 pub use output::{Output, Overwrite};
 pub use pictures::{PictureFolder, write_picture};
@@ -115,6 +118,24 @@ pub enum EmitError {
         path: String,
         /// What does not fit, and what to do.
         why: String,
+    },
+    /// The live view can not listen there.
+    #[error("{address}: listening for the live view failed; {advice}")]
+    Listen {
+        /// Address and port.
+        address: SocketAddr,
+        /// What to do.
+        advice: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// What a way out needs inside this process could not be made.
+    #[error("{what}: starting it failed")]
+    Start {
+        /// What was to be started.
+        what: &'static str,
+        /// What the system said.
+        source: io::Error,
     },
     /// Nothing was written, because no frame came.
     #[error("{path}: not a single frame came, so there is no file")]

@@ -16,7 +16,7 @@ const STILL_QUALITY: u8 = 92;
 const FRAME_QUALITY: u8 = 85;
 
 /// Writes a JFIF file with the three planes and nothing else.
-pub(super) fn write(picture: &Picture<'_>, out: &mut impl Write) -> io::Result<()> {
+pub(in crate::emit) fn write(picture: &Picture<'_>, out: &mut impl Write) -> io::Result<()> {
     let size = picture.size();
     let (Ok(width), Ok(height)) = (u16::try_from(size.width), u16::try_from(size.height)) else {
         return Err(unsupported(format!(

@@ -15,6 +15,7 @@ mod h264;
 #[cfg(feature = "h264")]
 mod mp4;
 
+pub(super) use jpeg::write as write_jpeg;
 #[cfg(feature = "h264")]
 pub use mp4::Mp4Writer;
 pub use picture::{PictureKind, encode_picture};
