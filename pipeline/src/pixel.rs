@@ -94,7 +94,8 @@ fn stand_up(
 ) -> anyhow::Result<()> {
     let format = ToldFormat::of(format, rate).context("only planar 4:2:0 video passes the ring")?;
     let ends = end.0.each_ref().map(AsFd::as_fd);
-    wire.send(&FromPixel::Ready { format, camera }, &ends).context("telling the supervisor that the camera streams failed")
+    wire.send(&FromPixel::Ready { format, camera }, &ends)
+        .context("telling the supervisor that the camera streams failed")
 }
 
 /// Waits for the order to stop; a supervisor that is gone has given it.
@@ -130,7 +131,8 @@ fn tell_health(wire: Arc<Wire>, messages: Messages, shared: Shared, walls_missin
             let _ = wire.write(&FromPixel::Progress(progress(&shared.metrics)));
             if round.is_multiple_of(2) {
                 let health = shared.metrics.health(shared.clock.wall());
-                let _ = messages.send(&Event::Health(crate::event::Health { walls_missing: walls_missing.clone(), ..health }));
+                let _ = messages
+                    .send(&Event::Health(crate::event::Health { walls_missing: walls_missing.clone(), ..health }));
             }
         }
     };

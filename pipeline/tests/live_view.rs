@@ -278,6 +278,7 @@ fn a_browser_shows_the_picture_its_state_and_what_happens() {
         masked: 17,
         out: 12_340,
         latency_ms,
+        ..Health::default()
     }));
     let list = "return document.getElementById('events').innerText";
     let list = browser.wait(list, |text| text.as_str().is_some_and(|text| text.contains("ended")));

@@ -62,8 +62,14 @@ pub(crate) fn uncovered(before: &Config, now: &Config) -> Vec<String> {
     when(now.faces.model != before.faces.model, "another face network looks for faces".to_owned());
     when(now.faces.detail != before.faces.detail, "faces are looked for with another detail".to_owned());
     when(now.persons.every > before.persons.every, "persons are looked for less often".to_owned());
-    when(now.camera.rotate != before.camera.rotate, "the picture is turned otherwise, and zones lie elsewhere".to_owned());
-    when(format!("{:?}", now.camera.source) != format!("{:?}", before.camera.source), "the frames come from elsewhere".to_owned());
+    when(
+        now.camera.rotate != before.camera.rotate,
+        "the picture is turned otherwise, and zones lie elsewhere".to_owned(),
+    );
+    when(
+        format!("{:?}", now.camera.source) != format!("{:?}", before.camera.source),
+        "the frames come from elsewhere".to_owned(),
+    );
     list
 }
 

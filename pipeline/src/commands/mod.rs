@@ -59,7 +59,7 @@ enum Command {
 }
 
 /// How a command ended that did not fail as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Done {
     /// All of it.
     Whole,

@@ -33,7 +33,7 @@ impl ConfigError {
     }
 
     /// A file that could not be read at all.
-    pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Self {
+    pub(crate) fn unreadable(path: &Path, error: &std::io::Error) -> Self {
         let fault = Fault { span: 0..0, what: format!("it could not be read: {error}"), help: String::new() };
         Self { origin: path.display().to_string(), text: String::new(), faults: vec![fault] }
     }

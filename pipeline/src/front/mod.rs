@@ -129,10 +129,8 @@ impl Line {
                 *self.base.insert(Stamp { sequence: next.sequence.saturating_sub(of.sequence), time })
             }
         };
-        let stamp = Stamp {
-            sequence: base.sequence.saturating_add(of.sequence),
-            time: base.time.saturating_add(of.time),
-        };
+        let stamp =
+            Stamp { sequence: base.sequence.saturating_add(of.sequence), time: base.time.saturating_add(of.time) };
         // A pixel process that counts backwards does not make the stream do so.
         match self.last {
             Some(last) if stamp.sequence <= last.sequence || stamp.time <= last.time => self.next(),
@@ -185,7 +183,13 @@ impl Front {
     }
 
     /// A pixel process stands: its frames follow.
-    fn attach(&mut self, ends: [OwnedFd; 3], told: ToldFormat, hides: Vec<String>, silence: Duration) -> anyhow::Result<()> {
+    fn attach(
+        &mut self,
+        ends: [OwnedFd; 3],
+        told: ToldFormat,
+        hides: Vec<String>,
+        silence: Duration,
+    ) -> anyhow::Result<()> {
         self.detach();
         let Some((format, rate)) = told.format() else {
             tracing::error!("the pixel process speaks of frames that cannot be; nothing of it is taken");

@@ -92,11 +92,7 @@ impl Tally {
 }
 
 fn empty() -> Health {
-    Health {
-        time: written(Timestamp::UNIX_EPOCH),
-        latency_ms: Latency { p50: 0.0, p95: 0.0 },
-        ..Health::default()
-    }
+    Health { time: written(Timestamp::UNIX_EPOCH), latency_ms: Latency { p50: 0.0, p95: 0.0 }, ..Health::default() }
 }
 
 /// Counters of both; what is no counter is the second's.

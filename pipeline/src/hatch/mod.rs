@@ -85,7 +85,12 @@ impl ReceivedFrame {
 
     /// The ring's reader has copied it; only the shared hatch calls this. `None` when it has not the bytes of its format.
     pub(crate) fn copied(planes: Buffer, format: Format, stamp: Stamp, masked: bool) -> Option<Self> {
-        (planes.bytes.len() == format.bytes()).then_some(Self { content: Content::Copied(planes), format, stamp, masked })
+        (planes.bytes.len() == format.bytes()).then_some(Self {
+            content: Content::Copied(planes),
+            format,
+            stamp,
+            masked,
+        })
     }
 
     /// The planes.

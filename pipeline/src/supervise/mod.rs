@@ -321,7 +321,8 @@ impl Supervisor {
         self.restarts += 1;
         self.plan(Role::Pixel, stood, child.since);
         let due = self.pixel.due.map_or(Duration::ZERO, |due| due.saturating_duration_since(Instant::now()));
-        let what = format!("{why}; it is started again in {:.1} s, and every frame is masked until then", due.as_secs_f32());
+        let what =
+            format!("{why}; it is started again in {:.1} s, and every frame is masked until then", due.as_secs_f32());
         tracing::error!("{what}");
         self.tell_fault(what);
     }
@@ -403,7 +404,9 @@ impl Supervisor {
                 for what in uncovered(&before, &self.proved.config) {
                     tracing::warn!("the new config uncovers something: {what}");
                 }
-                self.begin_anew(before.emit != self.proved.config.emit || before.log_level != self.proved.config.log_level);
+                self.begin_anew(
+                    before.emit != self.proved.config.emit || before.log_level != self.proved.config.log_level,
+                );
             }
         }
     }

@@ -99,7 +99,15 @@ fn picture(reader: &mut impl BufRead) -> Vec<u8> {
 
 fn health() -> Event {
     let latency_ms = Latency { p50: 40.0, p95: 80.0 };
-    Event::Health(Health { time: "t".to_owned(), frames_in: 9, inspected: 7, masked: 1, out: 8, latency_ms })
+    Event::Health(Health {
+        time: "t".to_owned(),
+        frames_in: 9,
+        inspected: 7,
+        masked: 1,
+        out: 8,
+        latency_ms,
+        ..Health::default()
+    })
 }
 
 #[test]
