@@ -20,4 +20,5 @@ pub mod path;
 mod pixel;
 pub mod sandbox;
 mod supervise;
+pub mod v4l2;
 pub mod wire;
