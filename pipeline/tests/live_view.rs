@@ -1,34 +1,35 @@
 //! The live view as a program and as a browser see it.
 
+#[path = "common/browser.rs"]
+mod browser;
 mod common;
 #[path = "common/live.rs"]
 mod live;
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use common::{have, read, solvay};
+use browser::Browser;
+use common::{read, solvay};
 use frostglass::emit::{LiveView, Sink};
 use frostglass::event::{Event, Fault, Health, Latency, Masked, Motion, Phase, Policy, What, written};
 use frostglass::hatch::ReceivedFrame;
-use live::{Camera, LONG, picture, stream, until};
-use serde_json::{Value, json};
+use live::{Camera, picture, stream, until};
 
 fn open() -> LiveView {
-    LiveView::open("127.0.0.1:0".parse().unwrap()).unwrap()
+    LiveView::open(([127, 0, 0, 1], 0).into()).expect("a free port")
 }
 
 fn get(address: &str, headers: &[(&str, &str)]) -> (u16, Vec<u8>) {
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
     let request = headers.iter().fold(agent.get(address), |request, (name, value)| request.header(*name, *value));
-    let mut response = request.call().unwrap();
+    let mut response = request.call().expect("an answer");
     let mut body = Vec::new();
-    response.body_mut().as_reader().read_to_end(&mut body).unwrap();
+    response.body_mut().as_reader().read_to_end(&mut body).expect("its body");
     (response.status().as_u16(), body)
 }
 
@@ -76,113 +77,10 @@ fn what_a_page_of_another_site_or_name_asks_for_is_refused() {
     }
 }
 
-/// A browser that is driven through WebDriver (<https://www.w3.org/TR/webdriver2/>), which is JSON over HTTP.
-struct Browser {
-    driver: Child,
-    session: String,
-    /// Two browsers on a small machine wait for each other longer than one after the other takes.
-    _only: MutexGuard<'static, ()>,
-}
-
-static ONE_BROWSER: Mutex<()> = Mutex::new(());
-
-impl Browser {
-    /// Starts one; `None` where there is none.
-    fn start() -> Option<Self> {
-        let found = |name| Command::new(name).arg("--version").output().is_ok_and(|out| out.status.success());
-        if !found("chromedriver") {
-            println!("skipped: chromedriver not found");
-        }
-        if !have("chromium", found("chromedriver") && (found("chromium") || found("google-chrome"))) {
-            return None;
-        }
-        let only = ONE_BROWSER.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut driver = Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines().map(Result::unwrap);
-        // "ChromeDriver was started successfully on port 39421."
-        let port = lines
-            .find_map(|line| line.split("successfully on port ").nth(1)?.trim_end_matches('.').parse::<u16>().ok());
-        std::thread::spawn(move || lines.for_each(drop));
-        let session = format!("http://127.0.0.1:{}/session", port.expect("its port"));
-        let mut browser = Self { driver, session, _only: only };
-        let arguments = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage"];
-        let wanted = json!({ "pageLoadStrategy": "none", "goog:chromeOptions": { "args": arguments } });
-        let made = browser.post("", json!({ "capabilities": { "alwaysMatch": wanted } }));
-        browser.session = format!("{}/{}", browser.session, made["sessionId"].as_str().expect("a session"));
-        Some(browser)
-    }
-
-    fn post(&self, path: &str, body: Value) -> Value {
-        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        let request = agent.post(format!("{}{path}", self.session)).header("Content-Type", "application/json");
-        let text = request.send(body.to_string()).unwrap().body_mut().read_to_string().unwrap();
-        serde_json::from_str::<Value>(&text).unwrap()["value"].take()
-    }
-
-    fn show(&self, address: &str) {
-        self.post("/url", json!({ "url": address }));
-    }
-
-    fn size(&self, width: u32, height: u32) {
-        self.post("/window/rect", json!({ "width": width, "height": height }));
-    }
-
-    /// What a script returns.
-    fn run(&self, script: &str) -> Value {
-        self.post("/execute/sync", json!({ "script": script, "args": [] }))
-    }
-
-    /// Waits until a script returns something that `is_so`.
-    fn wait(&self, script: &str, is_so: impl Fn(&Value) -> bool) -> Value {
-        let start = Instant::now();
-        loop {
-            let value = self.run(script);
-            if is_so(&value) {
-                return value;
-            }
-            assert!(start.elapsed() < LONG, "{script}: still {value}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    /// Keeps a picture of what it shows, in the folder that `FROSTGLASS_SCREENSHOTS` names, if any.
-    fn keep(&self, name: &str) {
-        let Some(folder) = std::env::var_os("FROSTGLASS_SCREENSHOTS") else { return };
-        let agent: ureq::Agent = ureq::Agent::new_with_defaults();
-        let mut response = agent.get(format!("{}/screenshot", self.session)).call().unwrap();
-        let text = response.body_mut().with_config().limit(100_000_000).read_to_string().unwrap();
-        let value: Value = serde_json::from_str(&text).unwrap();
-        let bytes = from_base64(value["value"].as_str().unwrap());
-        std::fs::write(std::path::Path::new(&folder).join(name), bytes).unwrap();
-    }
-}
-
-impl Drop for Browser {
-    fn drop(&mut self) {
-        let _ = ureq::delete(&self.session).call();
-        let _ = self.driver.kill();
-        let _ = self.driver.wait();
-    }
-}
-
-fn from_base64(text: &str) -> Vec<u8> {
-    const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let (mut bytes, mut bits, mut count) = (Vec::new(), 0u32, 0);
-    for value in text.chars().filter_map(|letter| LETTERS.find(letter)) {
-        bits = bits << 6 | value as u32;
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push((bits >> count) as u8);
-        }
-    }
-    bytes
-}
-
 /// A page on another port, which is another origin (though the same site).
 fn other_site(page: String) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("its address");
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
             let mut request = [0; 4096];
@@ -212,20 +110,19 @@ impl Running {
         let (masked, stop, encoded) = <(Arc<AtomicBool>, Arc<AtomicBool>, Arc<AtomicU64>)>::default();
         let (is_masked, is_over, count) = (Arc::clone(&masked), Arc::clone(&stop), Arc::clone(&encoded));
         let photograph = image::imageops::thumbnail(&read(&solvay()), 640, 360);
-        let (thread, mut camera) = (Camera::new(640, 360), 0);
+        let (mut camera, mut shift) = (Camera::new(640, 360), 0);
         let thread = std::thread::spawn(move || {
-            let mut source = thread;
             while !is_over.load(Ordering::Relaxed) {
-                camera += 1;
-                let luma = |x: u32, y: u32| photograph.get_pixel((x + camera) % 640, y).0[0];
-                let frame = source.frame(|plane, x, y| if plane == 0 { luma(x, y) } else { 128 });
+                shift += 1;
+                let luma = |x: u32, y: u32| photograph.get_pixel((x + shift) % 640, y).0[0];
+                let frame = camera.frame(|plane, x, y| if plane == 0 { luma(x, y) } else { 128 });
                 let frame = if is_masked.load(Ordering::Relaxed) {
                     ReceivedFrame::masked(frame.format(), frame.stamp())
                 } else {
                     frame
                 };
-                view.frame(&frame).unwrap();
-                from.try_iter().for_each(|event| view.event(&event).unwrap());
+                view.frame(&frame).expect("a frame is taken");
+                from.try_iter().for_each(|event| view.event(&event).expect("an event is taken"));
                 count.store(view.encoded(), Ordering::Relaxed);
                 std::thread::sleep(Duration::from_millis(50));
             }
@@ -234,7 +131,7 @@ impl Running {
     }
 
     fn tell(&self, event: Event) {
-        self.events.send(event).unwrap();
+        self.events.send(event).expect("the camera runs");
     }
 }
 
@@ -242,7 +139,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            thread.join().unwrap();
+            thread.join().expect("the camera ended well");
         }
     }
 }

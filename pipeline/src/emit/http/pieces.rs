@@ -75,3 +75,37 @@ impl Source for Watcher {
         Some(self.newest.borrow_and_update().part())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU8, Ordering};
+    use std::task::Waker;
+
+    use super::*;
+
+    struct Counted(Arc<AtomicU8>);
+
+    impl Source for Counted {
+        async fn next(&mut self) -> Option<Bytes> {
+            let number = self.0.fetch_add(1, Ordering::Relaxed);
+            (number < 3).then(|| Bytes::from(vec![number]))
+        }
+    }
+
+    #[test]
+    fn a_piece_is_asked_for_when_the_one_before_was_taken_and_not_earlier() {
+        let (wire, asked) = (Arc::new(Wire::default()), Arc::new(AtomicU8::new(0)));
+        let mut body = body(Arc::clone(&wire), Counted(Arc::clone(&asked)));
+        let cx = &mut Context::from_waker(Waker::noop());
+        for number in 0..3 {
+            let Poll::Ready(Some(Ok(frame))) = Pin::new(&mut body).poll_frame(cx) else { panic!("no piece {number}") };
+            assert_eq!(frame.into_data().unwrap(), vec![number]);
+            for _ in 0..3 {
+                assert!(Pin::new(&mut body).poll_frame(cx).is_pending());
+                assert_eq!(asked.load(Ordering::Relaxed), number + 1);
+            }
+            wire.took_all();
+        }
+        assert!(matches!(Pin::new(&mut body).poll_frame(cx), Poll::Ready(None)));
+    }
+}

@@ -96,7 +96,8 @@ impl Wire {
         Poll::Pending
     }
 
-    fn took_all(&self) {
+    /// The system has taken all that was given.
+    pub(super) fn took_all(&self) {
         if self.waiting.swap(false, Ordering::Relaxed)
             && let Some(waker) = self.taken.lock().unwrap_or_else(PoisonError::into_inner).take()
         {
