@@ -36,6 +36,8 @@ impl Metrics {
             failed: self.inspect.failed.get(),
             lost: self.capture.lost.get(),
             replaced: self.emit.replaced.get(),
+            dropped: self.capture.dropped.get(),
+            gaps: self.capture.gaps.get(),
             ..event::Health::default()
         }
     }
@@ -48,6 +50,10 @@ pub struct Capture {
     pub captured: Counter,
     /// Frames that came broken, or for which no memory was free: they leave wholly masked.
     pub lost: Counter,
+    /// Buffers that a camera's driver flagged, left short or filled with what is no picture.
+    pub dropped: Counter,
+    /// Frames that a camera's driver counted and did not give.
+    pub gaps: Counter,
 }
 
 /// Counters of inspection.

@@ -193,7 +193,10 @@ impl Camera {
                     }
                 }
                 Err(error @ CaptureError::BrokenFrame { time, .. }) => {
-                    tracing::warn!("{error}; it leaves masked");
+                    // A camera may do so for weeks: told at the 1st, 2nd, 4th, 8th ...
+                    if (self.shared.metrics.capture.lost.get() + 1).is_power_of_two() {
+                        tracing::warn!("{error}; it leaves masked");
+                    }
                     Captured::Lost(stamp(time))
                 }
                 Err(CaptureError::NotYet { .. }) => continue,

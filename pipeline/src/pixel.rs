@@ -41,7 +41,8 @@ pub(crate) fn run(wire: Wire) -> anyhow::Result<ExitCode> {
     let networks = Networks::find(&config, Medium::Moving)?;
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-    let camera = open_camera(&config, &start, &clock, &stop)?;
+    let shared = Shared { clock: Arc::clone(&clock), metrics: Arc::default(), stop: Arc::clone(&stop) };
+    let camera = open_camera(&config, &start, &shared)?;
     let format = camera.source.format();
     let rate = camera.source.rate().unwrap_or(Rate { frames: config.camera.fps, seconds: 1 });
     let (mut hatch, end) = SharedHatch::new(format).context("making the ring of redacted frames failed")?;
@@ -58,7 +59,6 @@ pub(crate) fn run(wire: Wire) -> anyhow::Result<ExitCode> {
         inspector,
         limits: Limits { look_ahead: config.hold.frames, deadline: config.hold.deadline, frame_time: rate.time_of(1) },
     };
-    let shared = Shared { clock: Arc::clone(&clock), metrics: Arc::default(), stop: Arc::clone(&stop) };
     stand_up(&wire, &end, format, rate, camera.identity)?;
     drop(end);
     missing.extend(enter(Role::Pixel, Stage::BeforeFrames));

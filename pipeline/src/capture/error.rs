@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use frostglass_vault::{Format, Size};
 
+use super::camera::CameraFault;
 use super::{LONGEST_SIDE, MOST_PIXELS};
 
 /// What went wrong while pictures were brought in. Each says what was tried, on what, and what to do.
@@ -94,6 +95,15 @@ pub enum CaptureError {
     NotYet {
         /// Which camera or pipe.
         path: String,
+    },
+    /// A camera cannot be taken, or gives no more pictures.
+    #[error("{path}: {fault}")]
+    Camera {
+        /// Which device.
+        path: String,
+        /// What is wrong with it.
+        #[source]
+        fault: CameraFault,
     },
     /// The clip changes its size. What came before has been given.
     #[error("{path}: frame {index} is {is}, the frames before it {was}; cut the clip there")]

@@ -5,13 +5,14 @@
 //! [`Stamp`](frostglass_vault::Stamp). A frame that could not be read whole is an error, never a partly grey picture.
 //!
 //! [`open()`] looks at a file's first bytes ([`kind`]) and picks the reader: [`still`], [`y4m`], [`mjpeg`], MP4, and for
-//! everything else the user's own [`ffmpeg`]. [`folder`] plays pictures as a clip, [`rotate`] turns frames.
+//! everything else the user's own [`ffmpeg`]. [`camera`] is a Video4Linux device. [`folder`] plays pictures as a clip, [`rotate`] turns frames.
 
 use std::io;
 use std::time::Duration;
 
 use frostglass_vault::{Blank, Format, Size};
 
+pub mod camera;
 mod error;
 pub mod ffmpeg;
 pub mod folder;

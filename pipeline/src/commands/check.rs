@@ -9,7 +9,7 @@ use frostglass_models::NetworkFile;
 
 use super::Done;
 use super::networks::{Medium, detail, face_networks, person_network};
-use crate::config::Config;
+use crate::config::{CameraSource, Config};
 
 /// Arguments of `frostglass check`.
 #[derive(Debug, Args)]
@@ -29,7 +29,13 @@ pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<Done> {
         detail(&config, Medium::Stills)
     );
     let described = crate::config::describe(&config, &networks);
-    let text = format!("{described}Looks: {}\n", looks.to_lowercase());
+    let missing = match &config.camera.source {
+        Some(CameraSource::Path(path)) if !path.exists() => {
+            format!("NOT THERE at the moment: {}; `run` would not start.\n", path.display())
+        }
+        _ => String::new(),
+    };
+    let text = format!("{described}Looks: {}\n{missing}", looks.to_lowercase());
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         // Whoever read the beginning had enough of it, as `head` does.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}

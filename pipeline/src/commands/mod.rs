@@ -4,6 +4,7 @@
 
 mod bench;
 mod check;
+mod devices;
 mod hides;
 mod networks;
 mod plan;
@@ -35,6 +36,7 @@ Examples:
   frostglass redact photo.jpg -o redacted/        a picture, into a folder
   frostglass redact holiday/ -o redacted/         a folder of pictures and clips, names kept
   frostglass redact clip.mp4 -o clip-redacted.mp4
+  frostglass devices                              which cameras are there?
   frostglass check --config camera.toml           what would this config hide?
   frostglass run --config camera.toml             the camera, until Ctrl-C
 
@@ -48,6 +50,8 @@ enum Command {
     Redact(redact::RedactArgs),
     /// Measure the networks, or the path of a frame, on this machine
     Bench(bench::BenchArgs),
+    /// List the cameras of this machine, what they offer, and what of it would be taken
+    Devices(devices::DevicesArgs),
     /// Prove a config, and say in plain words what it hides, watches and emits
     Check(check::CheckArgs),
     /// Started by `run`
@@ -83,6 +87,7 @@ pub fn carry_out(args: Args) -> anyhow::Result<Done> {
         Command::Run(args) => run::run(&args),
         Command::Redact(args) => redact::redact(&args),
         Command::Bench(args) => bench::bench(&args),
+        Command::Devices(args) => devices::devices(&args),
         Command::Check(args) => check::check(&args),
         Command::PixelProcess => run::part(crate::supervise::PIXEL).map(Done::With),
         Command::FrontProcess => run::part(crate::supervise::FRONT).map(Done::With),

@@ -11,9 +11,10 @@ use clap::Args;
 use frostglass_vault::Style;
 
 use super::{Done, WrongUse, start_log, stop_on_signals};
-use crate::capture::{MovingSource, OpenOptions, Opened, Paced, Rate, Rotated, Source, Turn};
-use crate::clock::Clock;
+use crate::capture::camera::find::is_device;
+use crate::capture::{self, MovingSource, OpenOptions, Opened, Paced, Rate, Rotated, Source, Turn};
 use crate::config::{CameraSource, Config};
+use crate::path::Shared;
 use crate::supervise::messages::Start;
 use crate::supervise::{FRONT, Orders, PIXEL};
 use crate::wire::Wire;
@@ -61,6 +62,15 @@ pub(crate) fn servable(config: &Config) -> anyhow::Result<()> {
         let what = "[camera] source is missing: name a device, a clip or a folder of pictures, or \"auto\"";
         return Err(WrongUse(what.into()).into());
     }
+    if let (Some(CameraSource::Path(source)), Some(sink)) = (&config.camera.source, &config.emit.loopback)
+        && (source == sink
+            || std::fs::canonicalize(source)
+                .ok()
+                .is_some_and(|source| std::fs::canonicalize(sink).ok() == Some(source)))
+    {
+        let what = format!("[emit] loopback is the very device of [camera] source, {}", source.display());
+        return Err(WrongUse(format!("{what}; it takes two")).into());
+    }
     let missing = config.not_yet();
     if missing.is_empty() {
         return Ok(());
@@ -77,23 +87,28 @@ pub(crate) struct OpenedCamera {
 }
 
 /// Opens what the config names: a camera, or a file played at its own pace.
-pub(crate) fn open_camera(
-    config: &Config,
-    _start: &Start,
-    clock: &Arc<dyn Clock>,
-    stop: &Arc<AtomicBool>,
-) -> anyhow::Result<OpenedCamera> {
-    let path = match &config.camera.source {
-        Some(CameraSource::Path(path)) => path,
-        _ => bail!("[camera] source = \"auto\": this version replays clips and folders only"),
-    };
-    let MovingSource { source, notes, .. } = open_moving(path, config)?;
-    for note in notes {
-        eprintln!("{}: {note}", path.display());
+pub(crate) fn open_camera(config: &Config, start: &Start, shared: &Shared) -> anyhow::Result<OpenedCamera> {
+    match &config.camera.source {
+        Some(CameraSource::Path(path)) if !is_device(path) => {
+            let MovingSource { source, notes, .. } = open_moving(path, config)?;
+            for note in notes {
+                eprintln!("{}: {note}", path.display());
+            }
+            let source = turned(source, config)?;
+            let source = Box::new(Paced::new(source, Arc::clone(&shared.clock), Arc::clone(&shared.stop)));
+            Ok(OpenedCamera { source, identity: None })
+        }
+        _ => {
+            let (clock, metrics) = (Arc::clone(&shared.clock), Arc::clone(&shared.metrics));
+            let before = start.camera.as_deref();
+            let camera =
+                capture::camera::open(&config.camera, before, config.emit.loopback.as_deref(), clock, metrics)?;
+            for note in camera.notes {
+                eprintln!("{}: {note}", camera.source.path());
+            }
+            Ok(OpenedCamera { source: turned(Box::new(camera.source), config)?, identity: Some(camera.identity) })
+        }
     }
-    let source = turned(source, config)?;
-    let source = Box::new(Paced::new(source, Arc::clone(clock), Arc::clone(stop)));
-    Ok(OpenedCamera { source, identity: None })
 }
 
 fn turned(source: Box<dyn Source>, config: &Config) -> anyhow::Result<Box<dyn Source>> {
@@ -106,7 +121,7 @@ fn turned(source: Box<dyn Source>, config: &Config) -> anyhow::Result<Box<dyn So
 fn open_moving(path: &Path, config: &Config) -> anyhow::Result<MovingSource> {
     let fps = Rate::new(config.camera.fps, 1);
     let options = OpenOptions { fps, repeat: config.camera.repeat };
-    match crate::capture::open(path, &options)? {
+    match capture::open(path, &options)? {
         Opened::Moving(moving) => Ok(moving),
         Opened::Still(_) => {
             bail!("{}: one picture is no camera; name a clip, or a folder of pictures", path.display())

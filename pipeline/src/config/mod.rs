@@ -79,14 +79,7 @@ impl Config {
     /// refuses to start while there is one.
     #[must_use]
     pub fn not_yet(&self) -> Vec<NotYet> {
-        let device = matches!(&self.camera.source, Some(CameraSource::Auto))
-            || matches!(&self.camera.source, Some(CameraSource::Path(path)) if path.starts_with("/dev"));
-        let source = match &self.camera.source {
-            Some(CameraSource::Path(path)) => format!("[camera] source = \"{}\"", path.display()),
-            _ => "[camera] source = \"auto\"".to_owned(),
-        };
         [
-            (device, source.as_str(), "cameras are not captured yet; a clip or a folder of pictures is replayed"),
             (
                 self.faces.style == Style::Mosaic,
                 "[faces] redact = \"mosaic\"",
@@ -94,7 +87,6 @@ impl Config {
             ),
             (self.moving, "[moving] redact", "masking all that moves is not there yet"),
             (self.hold.may_lower_detail, "[hold] may_lower_detail", "detail never falls in this version"),
-            (self.emit.loopback.is_some(), "[emit] loopback", "v4l2loopback devices are not written to yet"),
             (self.record.is_some(), "[record] policy", "there is no signed record yet"),
         ]
         .into_iter()

@@ -11,6 +11,7 @@ pub mod encode;
 mod clip;
 mod http;
 mod lines;
+mod loopback;
 mod output;
 mod pictures;
 mod stream;
@@ -25,6 +26,7 @@ pub use clip::{ClipContainer, ClipFile};
 pub use encode::{PictureKind, encode_picture};
 pub use http::LiveView;
 pub use lines::JsonLines;
+pub use loopback::LoopbackSink;
 pub use output::{Output, Overwrite};
 pub use pictures::{PictureFolder, write_picture};
 pub use stream::Y4mStream;
@@ -117,6 +119,14 @@ pub enum EmitError {
         /// Which file or stream.
         path: String,
         /// What does not fit, and what to do.
+        why: String,
+    },
+    /// A device to write to can not be used.
+    #[error("{path}: {why}")]
+    Device {
+        /// Which device.
+        path: String,
+        /// What is wrong with it, and what to do.
         why: String,
     },
     /// The live view can not listen there.

@@ -11,14 +11,17 @@ use anyhow::{Context, bail};
 
 use super::Video;
 use crate::config::{Config, Target};
-use crate::emit::{JsonLines, LiveView, PictureFolder, Sink, Y4mStream};
+use crate::emit::{JsonLines, LiveView, LoopbackSink, PictureFolder, Sink, Y4mStream};
+
+/// Opens a way out, once the video is known that it will get or before.
+type Opener = Box<dyn FnMut(Option<Video>) -> anyhow::Result<Option<Box<dyn Sink>>> + Send>;
 
 /// One way out.
 pub(super) struct Way {
     /// For messages.
     pub(super) name: String,
     /// Gives the sink, or none when it has to know first what the video looks like.
-    pub(super) open: Box<dyn FnMut(Option<Video>) -> anyhow::Result<Option<Box<dyn Sink>>> + Send>,
+    pub(super) open: Opener,
     /// It cannot be opened again: its reader would see the end of one stream and the start of another.
     pub(super) once: bool,
     /// It has to begin anew when the video's format changes.
@@ -54,6 +57,14 @@ pub(super) fn ways(config: &Config, again: bool) -> anyhow::Result<Vec<Way>> {
         let open = move |_| -> anyhow::Result<Option<Box<dyn Sink>>> { Ok(Some(Box::new(LiveView::open(address)?))) };
         let name = format!("live view at http://{address}/");
         ways.push(Way { name, open: Box::new(open), once: false, per_format: false });
+    }
+    if let Some(device) = emit.loopback {
+        let name = format!("loopback device {}", device.display());
+        let open = move |video: Option<Video>| -> anyhow::Result<Option<Box<dyn Sink>>> {
+            let Some(Video { format, rate }) = video else { return Ok(None) };
+            Ok(Some(Box::new(LoopbackSink::open(&device, format, rate)?)))
+        };
+        ways.push(Way { name, open: Box::new(open), once: false, per_format: true });
     }
     Ok(ways)
 }

@@ -25,6 +25,7 @@ use self::messages::{FromFront, FromPixel, Progress, Start, ToFront, ToPixel};
 use self::notify::Notify;
 use self::reload::{Change, Proved};
 use self::status::StatusLine;
+use crate::capture::camera::find::is_device;
 use crate::commands::{hides, uncovered};
 use crate::config::CameraSource;
 use crate::event::{self, Fault, Masked};
@@ -258,8 +259,7 @@ impl Supervisor {
     /// A file that is played to its end is not played again because it is broken there.
     fn is_file_played_once(&self) -> bool {
         let camera = &self.proved.config.camera;
-        let device = |path: &Path| path.starts_with("/dev");
-        !camera.repeat && matches!(&camera.source, Some(CameraSource::Path(path)) if !device(path))
+        !camera.repeat && matches!(&camera.source, Some(CameraSource::Path(path)) if !is_device(path))
     }
 
     /// The worst of all outcomes stands.

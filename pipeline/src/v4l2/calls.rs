@@ -136,7 +136,7 @@ impl Device {
 
     fn call<T>(&self, request: vidioc::_IOC_TYPE, argument: &mut T) -> io::Result<()> {
         // The size stands in the request's number: a structure of another size is a mistake of this file.
-        assert_eq!((request as u64 >> 16 & 0x3fff) as usize, size_of::<T>(), "each call has its structure");
+        assert_eq!((request >> 16 & 0x3fff) as usize, size_of::<T>(), "each call has its structure");
         loop {
             // SAFETY: the descriptor is open as long as `self`; the kernel reads and writes the structure whose size is
             // part of the request's number, which is that of `argument` (asserted). Pointers inside of it are set by

@@ -198,4 +198,4 @@ fn used<'a>(about: &Dequeued, planes: &'a [Mapping]) -> Result<[&'a [u8]; MOST_P
 
 #[cfg(test)]
 #[path = "stream_tests.rs"]
-mod tests;
+pub(crate) mod tests;

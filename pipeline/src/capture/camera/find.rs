@@ -1,0 +1,139 @@
+//! Which devices there are, who holds one, and who may open it.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use super::CameraFault;
+use crate::v4l2::{Capability, Device, Kind};
+
+/// A camera that is plugged in.
+#[derive(Debug)]
+pub struct Found {
+    /// Its device file.
+    pub path: PathBuf,
+    /// What it is.
+    pub capability: Capability,
+    /// How pictures come from it.
+    pub kind: Kind,
+    /// Open.
+    pub device: Device,
+}
+
+impl Found {
+    /// What finds it again under another number: driver, name and place on the bus.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        let Capability { driver, card, bus, .. } = &self.capability;
+        format!("{bus} ({driver}, {card})")
+    }
+}
+
+/// Opens the device at `path` and sees that it gives pictures.
+///
+/// # Errors
+/// When it is not there, may not be opened, or is no camera.
+pub fn look_at(path: &Path) -> Result<Found, CameraFault> {
+    let device = Device::open(path).map_err(|error| why_not_opened(path, error))?;
+    let capability = device.capability().map_err(|error| match error.raw_os_error() {
+        // ENOTTY, EINVAL, ENODEV: the driver knows no such call, or is going away.
+        Some(25 | 22) => CameraFault::NotVideo,
+        Some(19) => CameraFault::Gone,
+        _ => CameraFault::Call { tried: "asking what it is", source: error },
+    })?;
+    let Some(kind) = capability.capture() else {
+        let advice = sibling(path, &capability);
+        return Err(CameraFault::NoPictures { card: capability.card, advice });
+    };
+    Ok(Found { path: path.to_owned(), capability, kind, device })
+}
+
+/// All cameras, by number; `except` is left out, under whatever name.
+#[must_use]
+pub fn cameras(except: Option<&Path>) -> Vec<Found> {
+    let except = except.and_then(|path| fs::canonicalize(path).ok());
+    let nodes = nodes().into_iter().filter(|path| except.as_deref() != Some(path.as_path()));
+    nodes.filter_map(|path| look_at(&path).ok()).collect()
+}
+
+/// All Video4Linux nodes, by number.
+#[must_use]
+pub fn nodes() -> Vec<PathBuf> {
+    let Ok(folder) = fs::read_dir("/dev") else { return Vec::new() };
+    let mut nodes: Vec<(u32, PathBuf)> = folder
+        .flatten()
+        .filter_map(|entry| Some((entry.file_name().to_str()?.strip_prefix("video")?.parse().ok()?, entry.path())))
+        .collect();
+    nodes.sort();
+    nodes.into_iter().map(|(_, path)| path).collect()
+}
+
+/// Whether a path names a device, there or not.
+#[must_use]
+pub fn is_device(path: &Path) -> bool {
+    path.starts_with("/dev") || fs::metadata(path).is_ok_and(|about| about.file_type().is_char_device())
+}
+
+fn sibling(path: &Path, capability: &Capability) -> String {
+    let same = |found: &Found| found.path != path && found.capability.bus == capability.bus;
+    match cameras(None).iter().find(|found| same(found)) {
+        Some(found) => format!("{} of the same device does", found.path.display()),
+        None if capability.is_output() => {
+            "it takes them: a v4l2loopback device gives pictures while somebody writes some".to_owned()
+        }
+        None => "`frostglass devices` lists the cameras of this machine".to_owned(),
+    }
+}
+
+/// In words, what the system's refusal to open a device means.
+pub(crate) fn why_not_opened(path: &Path, error: io::Error) -> CameraFault {
+    match error.raw_os_error() {
+        Some(2) => {
+            let there: Vec<_> = cameras(None).iter().map(|found| found.path.display().to_string()).collect();
+            CameraFault::NoDevice(match there.as_slice() {
+                [] => "no other camera is there either: plug it in, or load its driver".to_owned(),
+                list => format!("there is {}", list.join(", ")),
+            })
+        }
+        // ENXIO, ENODEV: a file without a driver behind it.
+        Some(6 | 19) => CameraFault::NoDevice("the device file is there, but no driver: plug it in again".to_owned()),
+        Some(13 | 1) => CameraFault::Denied(group_advice(path)),
+        Some(16) => CameraFault::Busy(holders(path)),
+        _ => CameraFault::Call { tried: "opening it", source: error },
+    }
+}
+
+/// Which group may open the device.
+fn group_advice(path: &Path) -> String {
+    let Ok(about) = fs::metadata(path) else { return "run as a user who may".to_owned() };
+    let groups = fs::read_to_string("/etc/group").unwrap_or_default();
+    let name = groups.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, number) = (fields.next()?, fields.nth(1)?);
+        (number.parse() == Ok(about.gid())).then(|| name.to_owned())
+    });
+    let group = name.unwrap_or_else(|| about.gid().to_string());
+    if about.mode() & 0o060 == 0o060 {
+        format!("members of the group `{group}` may: `sudo usermod -aG {group} \"$USER\"`, then log in anew")
+    } else {
+        format!("not even its group `{group}` may read and write it: see the udev rule of {}", path.display())
+    }
+}
+
+/// Who has the device open, as far as this user may see: ` by ffmpeg (process 123)`, or nothing.
+pub(crate) fn holders(path: &Path) -> String {
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let own = std::process::id();
+    let mut list = Vec::new();
+    for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(number) = process.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let open = fs::read_dir(process.path().join("fd")).into_iter().flatten().flatten();
+        if number != own && open.into_iter().any(|entry| fs::read_link(entry.path()).is_ok_and(|link| link == path)) {
+            let name = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
+            let name: String = name.trim().chars().filter(|letter| !letter.is_control()).collect();
+            list.push(format!("{name} (process {number})"));
+        }
+    }
+    if list.is_empty() { String::new() } else { format!(" by {}", list.join(" and ")) }
+}
