@@ -152,12 +152,13 @@ fn text(listed: &[Listed]) -> String {
             Some(Takes { format, width, height }) => writeln!(text, "  would be taken as {format} {width}x{height}"),
             None => writeln!(text, "  NOT taken: none of its formats is one of YUYV, UYVY, NV12, YU12, MJPG"),
         };
-        for Offered { format, taken, sizes } in formats {
+        for Offered { format, sizes, .. } in formats.iter().filter(|format| format.taken) {
             let sizes: Vec<_> = sizes.iter().map(said).collect();
-            let _ = writeln!(text, "  {format}{} {}", if *taken { " " } else { "*" }, sizes.join(", "));
+            let _ = writeln!(text, "  {format}  {}", sizes.join(", "));
         }
-        if formats.iter().any(|format| !format.taken) {
-            let _ = writeln!(text, "  (* is not taken)");
+        let others: Vec<_> = formats.iter().filter(|format| !format.taken).map(|one| one.format.as_str()).collect();
+        if !others.is_empty() {
+            let _ = writeln!(text, "  not taken: {}", others.join(" "));
         }
         if !controls.is_empty() {
             let _ = writeln!(text, "  controls: {}", controls.join(", "));
@@ -167,11 +168,15 @@ fn text(listed: &[Listed]) -> String {
 }
 
 fn said(offer: &OfferedSize) -> String {
-    let rates: Vec<_> = offer.rates.iter().map(f64::to_string).collect();
     let size = format!("{}x{}", offer.width, offer.height);
     let size = match (offer.up_to, offer.step) {
         (Some([width, height]), Some(step)) => format!("{size} to {width}x{height} by {}x{}", step[0], step[1]),
         _ => size,
     };
-    if rates.is_empty() { size } else { format!("{size} ({})", rates.join(" ")) }
+    let least = offer.rates.iter().copied().reduce(f64::min);
+    match (least, offer.rates.iter().copied().reduce(f64::max)) {
+        (Some(least), Some(most)) if least < most => format!("{size} ({least} to {most}/s)"),
+        (Some(least), _) => format!("{size} ({least}/s)"),
+        _ => size,
+    }
 }

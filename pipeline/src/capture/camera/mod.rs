@@ -159,7 +159,23 @@ impl<D: Driver> std::fmt::Debug for Camera<D> {
 }
 
 impl<D: Driver> Camera<D> {
-    pub(self) fn new(
+    /// Starts `device` in the layout that it was brought to.
+    ///
+    /// # Errors
+    /// When the layout can not be, or the driver refuses.
+    pub fn start(
+        path: &str,
+        device: D,
+        kind: crate::v4l2::Kind,
+        layout: &crate::v4l2::Layout,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, CameraFault> {
+        let unpack = Unpack::new(layout, kind).map_err(|why| CameraFault::Driver(format!("its driver {why}")))?;
+        Ok(Self::new(path.to_owned(), Stream::start(device, kind, layout)?, unpack, None, clock, metrics))
+    }
+
+    fn new(
         path: String,
         stream: Stream<D>,
         unpack: Unpack,

@@ -1,0 +1,208 @@
+//! Cases of the whole program on a real kernel's drivers.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use frostglass::capture::{OpenOptions, Opened};
+use frostglass::v4l2::stream::Stream;
+use frostglass::v4l2::{Device, Driver, Fourcc, Kind, Layout, MOST_PLANES};
+use frostglass_vault::{Pool, Size, Stamp, Zones};
+
+use crate::common;
+use crate::inside::{Eye, Running, control, steady, wait_for};
+
+const SIZE: Size = Size::new(640, 360);
+
+/// The first frame of the bundled clip, three planes one behind the other.
+fn photo() -> Vec<u8> {
+    let Ok(Opened::Moving(mut clip)) = frostglass::capture::open(&common::pan(), &OpenOptions::default()) else {
+        panic!("the bundled clip is not read")
+    };
+    let mut blank = Pool::new(clip.source.format(), 1).blank().unwrap();
+    let time = clip.source.read(&mut blank).unwrap().unwrap();
+    let look = blank.expose(Stamp { sequence: 0, time }, &Zones::none()).lend();
+    (0..3).flat_map(|plane| look.picture().plane(plane).bytes.to_vec()).collect()
+}
+
+/// Shows one picture on a loopback device, ten times a second, until it is dropped.
+struct Player {
+    stop: Arc<AtomicBool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Player {
+    fn start(path: &str, picture: Vec<u8>) -> Self {
+        let mut device = Device::open(Path::new(path)).unwrap();
+        let (mut strides, mut bytes) = ([0; MOST_PLANES], [0; MOST_PLANES]);
+        (strides[0], bytes[0]) = (SIZE.width, picture.len() as u32);
+        let fourcc = Fourcc(*b"YU12");
+        let (colorspace, encoding, quantization) = (8, 1, 2);
+        let wanted = Layout { fourcc, size: SIZE, planes: 1, strides, bytes, colorspace, encoding, quantization };
+        let layout = device.set_format(Kind::Output, &wanted).unwrap();
+        let mut stream = Stream::start(device, Kind::Output, &layout).unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let its_stop = stop.clone();
+        let thread = std::thread::spawn(move || {
+            while !its_stop.load(Ordering::Relaxed) {
+                stream
+                    .send(Duration::from_millis(500), |buffer| {
+                        buffer[..picture.len()].copy_from_slice(&picture);
+                        picture.len()
+                    })
+                    .unwrap();
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        });
+        Self { stop, thread: Some(thread) }
+    }
+}
+
+impl Drop for Player {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let _ = self.thread.take().unwrap().join();
+    }
+}
+
+fn is_flat(luma: &[u8]) -> bool {
+    luma.iter().all(|&sample| sample == luma[0])
+}
+
+/// Mean difference of luma in a box.
+fn difference(one: &[u8], two: &[u8], [x, y, w, h]: [f32; 4]) -> f32 {
+    let (mut sum, mut count) = (0.0, 0.0);
+    for y in y.max(0.0) as usize..((y + h) as usize).min(360) {
+        for x in x.max(0.0) as usize..((x + w) as usize).min(640) {
+            sum += f32::from(one[y * 640 + x].abs_diff(two[y * 640 + x]));
+            count += 1.0;
+        }
+    }
+    sum / f32::max(count, 1.0)
+}
+
+pub(crate) fn photograph() {
+    let picture = photo();
+    let faces = &common::labels(&common::example("media/solvay_pan.jsonl"))[0];
+    let player = Player::start("/dev/video0", picture.clone());
+    let config = "[camera]\nsource = '/dev/video0'\nwidth = 640\nheight = 360\nfps = 10\n[hold]\ndeadline_ms = 10000\n\
+                  [emit]\njsonl = 'events.jsonl'\nloopback = '/dev/video1'\n";
+    let mut run = Running::start("photo", config);
+    run.wait_for_health("inspected", 5);
+    let mut eye = Eye::open("source = '/dev/video1'\nwidth = 640\nheight = 360");
+    assert_eq!(eye.camera.format().size, SIZE);
+    let mut clear = 0;
+    let mut seen = 0;
+    while clear < 10 {
+        let [luma, ..] = eye.next().unwrap().unwrap().planes;
+        seen += 1;
+        assert!(seen < 300, "{clear} clear frames of {seen}: {}", run.told());
+        if is_flat(&luma) {
+            continue;
+        }
+        clear += 1;
+        // Of the labelled faces of the photograph, those that the networks are made for are no longer there ...
+        let large: Vec<_> = faces.iter().filter(|face| face[2] >= 20.0).collect();
+        let hidden = large.iter().filter(|face| difference(&picture, &luma, ***face) > 8.0).count();
+        assert!(hidden * 10 >= large.len() * 9, "{hidden} of {} faces are hidden", large.len());
+        // ... and most of the rest is as it was.
+        let same = picture.iter().zip(&luma).filter(|(one, two)| one.abs_diff(**two) <= 2).count();
+        assert!(same * 2 > luma.len(), "{same} of {} samples are as they were", luma.len());
+    }
+    println!("{clear} clear frames of {seen}, {} faces", faces.len());
+    // Whoever reads keeps its stream while the camera is away: masked, of the same size.
+    drop(player);
+    wait_for("masked frames", || eye.next().unwrap().filter(|frame| is_flat(&frame.planes[0])).map(drop));
+    let start = run.health("restarts").unwrap_or(0);
+    run.wait_for_health("restarts", start + 1);
+    for _ in 0..10 {
+        assert!(is_flat(&eye.next().unwrap().unwrap().planes[0]), "nothing but masked frames while it is away");
+    }
+    let _player = Player::start("/dev/video0", picture);
+    wait_for("clear frames", || eye.next().unwrap().filter(|frame| !is_flat(&frame.planes[0])).map(drop));
+    run.end();
+}
+
+pub(crate) fn held_loopback() {
+    let picture = photo();
+    let _camera = Player::start("/dev/video0", picture.clone());
+    let _other = Player::start("/dev/video1", picture);
+    let base = "[camera]\nsource = '/dev/video0'\nwidth = 640\nheight = 360\n[emit]\njsonl = 'events.jsonl'\n";
+    let (code, told) = Running::start("held", &format!("{base}loopback = '/dev/video1'\n")).ends();
+    assert!(code == Some(1) && told.contains("/dev/video1") && told.contains("in use"), "{code:?}: {told}");
+    let (code, told) = Running::start("same", &format!("{base}loopback = '/dev/video0'\n")).ends();
+    assert!(code == Some(2) && told.contains("very device"), "{code:?}: {told}");
+    let (code, told) = Running::start("no-device", &format!("{base}loopback = '/dev/null'\n")).ends();
+    assert!(code == Some(1) && told.contains("modprobe v4l2loopback"), "{code:?}: {told}");
+}
+
+const VIVID: &str = "[camera]\nsource = '/dev/video0'\nwidth = 640\nheight = 360\nfps = 15\n[hold]\ndeadline_ms = 5000\n\
+                     [emit]\njsonl = 'events.jsonl'\npictures = 'shots'\npictures_every = 5\n";
+
+pub(crate) fn unplugged() {
+    steady("/dev/video0");
+    let mut run = Running::start("unplugged", VIVID);
+    run.wait_for_health("inspected", 10);
+    let driver = Path::new("/sys/bus/platform/drivers/vivid");
+    fs::write(driver.join("unbind"), "vivid.0").unwrap();
+    run.wait_for_health("restarts", 1);
+    assert!(run.events().iter().any(|event| event["type"] == "fault" && event["masked"] == "everything"));
+    // The front shows masked frames meanwhile.
+    let (out, masked) = (run.health("out").unwrap(), run.health("masked").unwrap());
+    run.wait_for_health("masked", masked + 20);
+    fs::write(driver.join("bind"), "vivid.0").unwrap();
+    steady("/dev/video0");
+    let inspected = run.health("inspected").unwrap();
+    run.wait_for_health("inspected", inspected + 20);
+    run.wait_for_health("out", out + 60);
+    let told = run.end();
+    assert!(told.contains("the camera is gone") || told.contains("no such device"), "{told}");
+}
+
+pub(crate) fn silence() {
+    steady("/dev/video0");
+    let mut run = Running::start("silence", VIVID);
+    run.wait_for_health("inspected", 10);
+    control("/dev/video0", "percentage_of_dropped_buffers=100");
+    let masked = run.health("masked").unwrap();
+    // The stream goes on at its rate long before the camera is started anew.
+    run.wait_for_health("masked", masked + 20);
+    run.wait_for_health("restarts", 1);
+    control("/dev/video0", "percentage_of_dropped_buffers=0");
+    let inspected = run.health("inspected").unwrap();
+    run.wait_for_health("inspected", inspected + 10);
+    let told = run.end();
+    assert!(told.contains("no frame came for 5 s"), "{told}");
+}
+
+/// Resident memory of a process in KiB.
+fn resident(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").trim().parse().unwrap()
+}
+
+pub(crate) fn memory() {
+    let frames: u64 = std::env::var("FROSTGLASS_RIG_FRAMES").map_or(5000, |frames| frames.parse().unwrap());
+    assert!(std::process::Command::new("v4l2-ctl").args(["-d", "/dev/video0", "-i", "0"]).status().unwrap().success());
+    let config = "[camera]\nsource = '/dev/video0'\nwidth = 640\nheight = 360\nfps = 120\n\
+                  [emit]\njsonl = 'events.jsonl'\npictures = 'shots'\npictures_every = 100\npictures_max_mib = 1\n";
+    let mut run = Running::start("memory", config);
+    run.wait_for_health("frames_in", frames.min(1000));
+    let parts = [run.part("pixel-process").unwrap(), run.part("front-process").unwrap()];
+    let before = parts.map(resident);
+    let mut reached = 0;
+    while reached < frames {
+        // Each step has its own patience.
+        reached = run.wait_for_health("frames_in", (reached + 500).min(frames));
+    }
+    assert_eq!(parts, [run.part("pixel-process").unwrap(), run.part("front-process").unwrap()], "the same processes");
+    let after = parts.map(resident);
+    println!("{frames} frames: {before:?} KiB before, {after:?} KiB after");
+    for (before, after) in before.iter().zip(after) {
+        assert!(after <= before + before / 20 + 2048, "{before} KiB became {after} KiB");
+    }
+    run.end();
+}
