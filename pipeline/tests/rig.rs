@@ -9,6 +9,8 @@ mod common;
 mod inside;
 #[path = "rig/running.rs"]
 mod running;
+#[path = "common/running.rs"]
+mod started;
 #[path = "rig/webcam.rs"]
 mod webcam;
 

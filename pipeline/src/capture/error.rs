@@ -102,7 +102,6 @@ pub enum CaptureError {
         /// Which device.
         path: String,
         /// What is wrong with it.
-        #[source]
         fault: CameraFault,
     },
     /// The clip changes its size. What came before has been given.

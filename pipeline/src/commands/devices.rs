@@ -9,7 +9,6 @@ use clap::Args;
 use serde::Serialize;
 
 use super::Done;
-use crate::capture::camera::CameraFault;
 use crate::capture::camera::find::{Found, look_at, nodes};
 use crate::capture::camera::negotiate::{candidates, is_taken};
 use crate::config::Config;
@@ -87,13 +86,7 @@ struct OfferedSize {
 fn list(path: PathBuf) -> Listed {
     match look_at(&path) {
         Ok(found) => Listed { camera: Some(offer(&found)), fault: None, path },
-        Err(fault) => {
-            let cause = match &fault {
-                CameraFault::Call { source, .. } => format!(": {source}"),
-                _ => String::new(),
-            };
-            Listed { fault: Some(format!("{fault}{cause}")), camera: None, path }
-        }
+        Err(fault) => Listed { fault: Some(fault.to_string()), camera: None, path },
     }
 }
 

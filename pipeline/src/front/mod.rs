@@ -59,7 +59,11 @@ pub(crate) fn run(wire: Wire) -> anyhow::Result<ExitCode> {
     };
     while !front.finishing {
         front.wait(&wire);
-        front.obey(&wire)?;
+        if let Err(error) = front.obey(&wire) {
+            // What can not be opened for the first video would not open the next time either: the run is over.
+            let _ = wire.send(&FromFront::Failed, &[]);
+            return Err(error);
+        }
         front.take_in();
         front.fill_in();
         front.look_at_reports(&wire);
@@ -106,7 +110,10 @@ struct Line {
     last: Option<Stamp>,
     /// When the last frame went out.
     at: Option<Instant>,
+    /// So long without a frame, and masked ones follow; that of one frame while there is nobody to give any.
     silence: Duration,
+    /// The same while a pixel process gives frames.
+    patience: Duration,
 }
 
 impl Line {
@@ -171,7 +178,12 @@ impl Front {
                         self.attach(ends, format, hides, Duration::from_millis(silence_ms))?;
                     }
                 }
-                ToFront::Gone => self.detach(),
+                ToFront::Gone { restarts } => {
+                    self.detach();
+                    // Nothing will come for a while, and that is known: masked frames follow at once.
+                    self.line.silence = self.video.map_or(self.line.silence, |video| video.rate.time_of(1));
+                    self.tally.restarts(restarts);
+                }
                 ToFront::Fault(fault) => self.outlets.event(&Event::Fault(fault)),
                 ToFront::Finish => {
                     self.detach();
@@ -207,7 +219,11 @@ impl Front {
             self.video = Some(video);
             self.outlets.video(video)?;
         }
-        (self.pixel, self.line.silence, self.line.base) = (Some(pixel), silence, None);
+        (self.pixel, self.line.patience, self.line.base) = (Some(pixel), silence, None);
+        if self.line.last.is_none() {
+            // Nobody has seen a frame yet, so that none is missed.
+            self.line.silence = silence;
+        }
         self.line.at.get_or_insert_with(Instant::now);
         let time = event::written(jiff::Timestamp::now());
         self.outlets.event(&Event::Policy(Policy { time, hides }));
@@ -226,6 +242,7 @@ impl Front {
         while let Some(pixel) = &mut self.pixel {
             let line = &mut self.line;
             let Some(frame) = pixel.frame(|stamp| line.stamp(stamp)) else { break };
+            line.silence = line.patience;
             self.emit(frame);
         }
         let mut gone = false;

@@ -81,7 +81,10 @@ pub(crate) enum ToFront {
         restarts: u64,
     },
     /// The pixel process is gone.
-    Gone,
+    Gone {
+        /// Pixel processes that stood or tried to, with this one.
+        restarts: u64,
+    },
     /// Tell this.
     Fault(Fault),
     /// Finish what is open, and end.

@@ -309,22 +309,26 @@ impl Supervisor {
         child.kill();
         let stood = std::mem::take(&mut self.pixel.stands);
         self.hatch = None;
-        if let Some(front) = &self.front.child {
-            front.tell(&ToFront::Gone, &[]);
-        }
+        self.restarts += 1;
+        self.tell_gone();
         if self.ending.is_some() || self.outcome.is_some() || !self.pixel.stood {
             self.over(well);
             self.ending.get_or_insert_with(Instant::now);
             self.finish_front();
             return;
         }
-        self.restarts += 1;
         self.plan(Role::Pixel, stood, child.since);
         let due = self.pixel.due.map_or(Duration::ZERO, |due| due.saturating_duration_since(Instant::now()));
         let what =
             format!("{why}; it is started again in {:.1} s, and every frame is masked until then", due.as_secs_f32());
         tracing::error!("{what}");
         self.tell_fault(what);
+    }
+
+    fn tell_gone(&self) {
+        if let Some(front) = &self.front.child {
+            front.tell(&ToFront::Gone { restarts: self.restarts }, &[]);
+        }
     }
 
     fn lose_front(&mut self, why: &str, well: bool) {
@@ -421,12 +425,10 @@ impl Supervisor {
         self.hatch = None;
         (self.pixel.stands, self.pixel.failures, self.pixel.due) = (false, 0, Some(Instant::now()));
         self.restarts += 1;
-        if let Some(front) = &self.front.child {
-            front.tell(&ToFront::Gone, &[]);
-            if front_too {
-                // It finishes what is open; a new one follows when it has ended.
-                front.tell(&ToFront::Finish, &[]);
-            }
+        self.tell_gone();
+        if front_too {
+            // It finishes what is open; a new one follows when it has ended.
+            self.finish_front();
         }
     }
 

@@ -12,7 +12,8 @@ use frostglass::v4l2::{Device, Driver, Fourcc, Kind, Layout, MOST_PLANES};
 use frostglass_vault::{Pool, Size, Stamp, Zones};
 
 use crate::common;
-use crate::inside::{Eye, Running, control, steady, wait_for};
+use crate::inside::{Eye, control, steady};
+use crate::started::{Running, wait_for};
 
 const SIZE: Size = Size::new(640, 360);
 
@@ -87,9 +88,9 @@ pub(crate) fn photograph() {
     let picture = photo();
     let faces = &common::labels(&common::example("media/solvay_pan.jsonl"))[0];
     let player = Player::start("/dev/video0", picture.clone());
-    let config = "[camera]\nsource = '/dev/video0'\nwidth = 640\nheight = 360\nfps = 10\n[hold]\ndeadline_ms = 10000\n\
+    let config = "[camera]\nsource = '/dev/video0'\nwidth = 640\nheight = 360\nfps = 10\n[hold]\ndeadline_ms = 3000\n\
                   [emit]\njsonl = 'events.jsonl'\nloopback = '/dev/video1'\n";
-    let mut run = Running::start("photo", config);
+    let mut run = Running::start("/tmp/photo", config);
     run.wait_for_health("inspected", 5);
     let mut eye = Eye::open("source = '/dev/video1'\nwidth = 640\nheight = 360");
     assert_eq!(eye.camera.format().size, SIZE);
@@ -130,11 +131,11 @@ pub(crate) fn held_loopback() {
     let _camera = Player::start("/dev/video0", picture.clone());
     let _other = Player::start("/dev/video1", picture);
     let base = "[camera]\nsource = '/dev/video0'\nwidth = 640\nheight = 360\n[emit]\njsonl = 'events.jsonl'\n";
-    let (code, told) = Running::start("held", &format!("{base}loopback = '/dev/video1'\n")).ends();
+    let (code, told) = Running::start("/tmp/held", &format!("{base}loopback = '/dev/video1'\n")).ends();
     assert!(code == Some(1) && told.contains("/dev/video1") && told.contains("in use"), "{code:?}: {told}");
-    let (code, told) = Running::start("same", &format!("{base}loopback = '/dev/video0'\n")).ends();
+    let (code, told) = Running::start("/tmp/same", &format!("{base}loopback = '/dev/video0'\n")).ends();
     assert!(code == Some(2) && told.contains("very device"), "{code:?}: {told}");
-    let (code, told) = Running::start("no-device", &format!("{base}loopback = '/dev/null'\n")).ends();
+    let (code, told) = Running::start("/tmp/no-device", &format!("{base}loopback = '/dev/null'\n")).ends();
     assert!(code == Some(1) && told.contains("modprobe v4l2loopback"), "{code:?}: {told}");
 }
 
@@ -143,7 +144,7 @@ const VIVID: &str = "[camera]\nsource = '/dev/video0'\nwidth = 640\nheight = 360
 
 pub(crate) fn unplugged() {
     steady("/dev/video0");
-    let mut run = Running::start("unplugged", VIVID);
+    let mut run = Running::start("/tmp/unplugged", VIVID);
     run.wait_for_health("inspected", 10);
     let driver = Path::new("/sys/bus/platform/drivers/vivid");
     fs::write(driver.join("unbind"), "vivid.0").unwrap();
@@ -163,7 +164,7 @@ pub(crate) fn unplugged() {
 
 pub(crate) fn silence() {
     steady("/dev/video0");
-    let mut run = Running::start("silence", VIVID);
+    let mut run = Running::start("/tmp/silence", VIVID);
     run.wait_for_health("inspected", 10);
     control("/dev/video0", "percentage_of_dropped_buffers=100");
     let masked = run.health("masked").unwrap();
@@ -189,7 +190,7 @@ pub(crate) fn memory() {
     assert!(std::process::Command::new("v4l2-ctl").args(["-d", "/dev/video0", "-i", "0"]).status().unwrap().success());
     let config = "[camera]\nsource = '/dev/video0'\nwidth = 640\nheight = 360\nfps = 120\n\
                   [emit]\njsonl = 'events.jsonl'\npictures = 'shots'\npictures_every = 100\npictures_max_mib = 1\n";
-    let mut run = Running::start("memory", config);
+    let mut run = Running::start("/tmp/memory", config);
     run.wait_for_health("frames_in", frames.min(1000));
     let parts = [run.part("pixel-process").unwrap(), run.part("front-process").unwrap()];
     let before = parts.map(resident);

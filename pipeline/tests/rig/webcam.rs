@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::inside::wait_for;
+use crate::started::wait_for;
 
 const WIDTH: u16 = 640;
 const HEIGHT: u16 = 480;

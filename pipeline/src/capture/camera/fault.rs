@@ -46,12 +46,12 @@ pub enum CameraFault {
     #[error("{0}; nothing of it was read")]
     Driver(String),
     /// A call to the driver failed.
-    #[error("{tried} failed")]
+    #[error("{tried} failed: {said}")]
     Call {
         /// What was tried.
         tried: &'static str,
         /// What the kernel said.
-        source: std::io::Error,
+        said: std::io::Error,
     },
     /// Another camera stands where the one that was used had been.
     #[error(

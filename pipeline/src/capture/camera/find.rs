@@ -40,7 +40,7 @@ pub fn look_at(path: &Path) -> Result<Found, CameraFault> {
         // ENOTTY, EINVAL, ENODEV: the driver knows no such call, or is going away.
         Some(25 | 22) => CameraFault::NotVideo,
         Some(19) => CameraFault::Gone,
-        _ => CameraFault::Call { tried: "asking what it is", source: error },
+        _ => CameraFault::Call { tried: "asking what it is", said: error },
     })?;
     let Some(kind) = capability.capture() else {
         let advice = sibling(path, &capability);
@@ -100,7 +100,7 @@ pub(crate) fn why_not_opened(path: &Path, error: io::Error) -> CameraFault {
         Some(6 | 19) => CameraFault::NoDevice("the device file is there, but no driver: plug it in again".to_owned()),
         Some(13 | 1) => CameraFault::Denied(group_advice(path)),
         Some(16) => CameraFault::Busy(holders(path)),
-        _ => CameraFault::Call { tried: "opening it", source: error },
+        _ => CameraFault::Call { tried: "opening it", said: error },
     }
 }
 

@@ -128,7 +128,7 @@ impl From<StreamFault> for CameraFault {
     fn from(fault: StreamFault) -> Self {
         match fault {
             fault if fault.is_gone() => Self::Gone,
-            StreamFault::Io { tried, source } => Self::Call { tried, source },
+            StreamFault::Io { tried, source } => Self::Call { tried, said: source },
             StreamFault::Driver(what) => Self::Driver(format!("its driver {what}")),
         }
     }
