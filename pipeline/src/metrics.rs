@@ -38,6 +38,7 @@ impl Metrics {
             replaced: self.emit.replaced.get(),
             dropped: self.capture.dropped.get(),
             gaps: self.capture.gaps.get(),
+            detail: self.inspect.detail.get(),
             ..event::Health::default()
         }
     }
@@ -69,6 +70,25 @@ pub struct Inspect {
     pub faces: Counter,
     /// Motion events begun.
     pub events: Counter,
+    /// How closely faces are looked for now, where that may fall.
+    pub detail: Word,
+}
+
+/// A word that changes now and then.
+#[derive(Debug, Default)]
+pub struct Word(Mutex<Option<String>>);
+
+impl Word {
+    /// From now on.
+    pub fn set(&self, word: Option<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = word;
+    }
+
+    /// The last one.
+    #[must_use]
+    pub fn get(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// Counters of what left.

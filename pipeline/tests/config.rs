@@ -90,7 +90,6 @@ fn a_wish_that_is_not_served_is_named() {
     let cases = [
         ("faces.redact = 'mosaic'", "[faces] redact"),
         ("moving.redact = true", "[moving] redact"),
-        ("hold.may_lower_detail = true", "[hold] may_lower_detail"),
         ("record.policy = '/var/lib/p.jsonl'", "[record] policy"),
     ];
     for (text, key) in cases {

@@ -109,9 +109,19 @@ fn run(
     run_within(deadline, source, detector, manners, look_ahead, basket, shared)
 }
 
+fn run_source(
+    source: Box<dyn Source>,
+    detector: impl FnMut(u64) -> Result<(), DetectError> + Send + 'static,
+    manners: Manners,
+    basket: &mut Basket,
+    shared: &Shared,
+) -> Result<(), PathError> {
+    run_within(Duration::from_millis(250), source, detector, manners, 1, basket, shared)
+}
+
 fn run_within(
     deadline: Duration,
-    source: Box<Made>,
+    source: Box<dyn Source>,
     detector: impl FnMut(u64) -> Result<(), DetectError> + Send + 'static,
     manners: Manners,
     look_ahead: usize,
@@ -208,7 +218,7 @@ fn a_network_that_hangs_masks_the_stream_but_does_not_stop_it() {
         Ok(())
     };
     let ended = run(made(40, Duration::from_millis(10)), hanging, Manners::Live, 1, &mut basket, &shared());
-    assert!(matches!(ended, Err(PathError::InspectorDied)), "{ended:?}");
+    assert!(matches!(ended, Err(PathError::InspectorHangs { .. })), "{ended:?}");
     in_order(&basket, 40);
     assert!(basket.frames[..5].iter().any(|(_, shown)| shown.is_some()));
     assert!(basket.frames[5..].iter().all(|(_, shown)| shown.is_none()));
@@ -229,18 +239,89 @@ fn a_network_that_hangs_on_a_file_is_an_error() {
 }
 
 #[test]
-fn an_inspector_that_dies_masks_the_stream_and_is_told() {
+fn an_inspector_that_dies_ends_a_camera_masked_and_is_told() {
     let mut basket = Basket::default();
     let dying = |number| {
         // Not exactly that one: a busy machine may skip it.
         assert!(number < 7, "killed by the test");
         Ok(())
     };
-    let ended = run(made(30, Duration::from_millis(5)), dying, Manners::Live, 2, &mut basket, &shared());
+    let ended = run(made(1_000_000, Duration::from_millis(5)), dying, Manners::Live, 2, &mut basket, &shared());
     assert!(matches!(ended, Err(PathError::InspectorDied)), "{ended:?}");
-    in_order(&basket, 30);
+    in_order(&basket, basket.frames.len() as u64);
+    assert!(basket.frames.len() >= 7, "what was held was let out");
     assert!(basket.frames[7..].iter().all(|(_, shown)| shown.is_none()));
     assert_eq!(basket.faults, 1);
+}
+
+#[test]
+fn a_network_that_hangs_ends_a_camera_so_that_it_can_be_started_again() {
+    let (mut basket, shared) = (Basket::default(), shared());
+    let hanging = |number| {
+        if number >= 20 {
+            std::thread::sleep(Duration::from_secs(60));
+        }
+        Ok(())
+    };
+    let ended = run(made(1_000_000, Duration::from_millis(10)), hanging, Manners::Live, 1, &mut basket, &shared);
+    assert!(matches!(ended, Err(PathError::InspectorHangs { .. })), "{ended:?}");
+    in_order(&basket, basket.frames.len() as u64);
+    // The stream went on, masked, until the verdict: some seconds.
+    assert!(basket.frames.len() > 60, "{}", basket.frames.len());
+    assert!(basket.frames[20..60].iter().all(|(_, shown)| shown.is_none()));
+    // Darkness for three seconds, and the hang.
+    assert_eq!(basket.faults, 2);
+}
+
+#[test]
+fn a_last_look_that_takes_its_time_is_no_fault() {
+    for manners in [Manners::Live, Manners::Patient] {
+        let mut basket = Basket::default();
+        let slow = |number| {
+            std::thread::sleep(Duration::from_millis(if number == 4 { 2600 } else { 0 }));
+            Ok(())
+        };
+        run(made(5, Duration::from_millis(20)), slow, manners, 1, &mut basket, &shared()).unwrap();
+        in_order(&basket, 5);
+    }
+}
+
+#[test]
+fn an_order_to_stop_is_obeyed_while_the_source_gives_nothing() {
+    let (mut basket, shared) = (Basket::default(), shared());
+    let stop = Arc::clone(&shared.stop);
+    // The second frame would come in a minute.
+    let source = Box::new(Stuck(made(1, Duration::ZERO)));
+    let stopper = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(400));
+        stop.store(true, Ordering::Relaxed);
+    });
+    let start = std::time::Instant::now();
+    run_source(source, |_| Ok(()), Manners::Live, &mut basket, &shared).unwrap();
+    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+    in_order(&basket, 1);
+    stopper.join().unwrap();
+}
+
+/// Gives what it has, and then nothing for a minute.
+struct Stuck(Box<Made>);
+
+impl Source for Stuck {
+    fn format(&self) -> Format {
+        FORMAT
+    }
+
+    fn rate(&self) -> Option<Rate> {
+        None
+    }
+
+    fn read(&mut self, blank: &mut Blank) -> Result<Option<Duration>, CaptureError> {
+        let read = self.0.read(blank);
+        if matches!(read, Ok(None)) {
+            std::thread::sleep(Duration::from_secs(60));
+        }
+        read
+    }
 }
 
 #[test]

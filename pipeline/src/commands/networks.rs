@@ -23,6 +23,7 @@ pub(crate) struct Networks {
     faces: FaceSetup,
     persons: Option<NetworkFile>,
     every: u32,
+    may_lower: bool,
 }
 
 impl Networks {
@@ -49,13 +50,26 @@ impl Networks {
             Medium::Stills => 1,
             Medium::Moving => config.persons.every,
         };
-        Ok(Self { runtime, faces, persons, every })
+        let may_lower = config.hold.may_lower_detail && medium == Medium::Moving;
+        Ok(Self { runtime, faces, persons, every, may_lower })
     }
 
     /// Loads the networks, each of which must find what is in its test picture.
     pub(crate) fn inspector(&self, threads: usize) -> anyhow::Result<Inspector> {
         let setup = FaceSetup { threads, ..self.faces.clone() };
-        let inspector = Inspector::new(face_detector(&self.runtime, &setup).context("the face network")?);
+        let mut inspector = Inspector::new(face_detector(&self.runtime, &setup).context("the face network")?);
+        if self.may_lower {
+            let (wish, below) = match setup.detail {
+                Detail::Fast => ("fast", &[][..]),
+                Detail::Balanced => ("balanced", &[("fast", Detail::Fast)][..]),
+                Detail::Thorough => ("thorough", &[("balanced", Detail::Balanced), ("fast", Detail::Fast)][..]),
+            };
+            let lower = below.iter().map(|&(word, detail)| {
+                let setup = FaceSetup { detail, ..setup.clone() };
+                Ok((word, face_detector(&self.runtime, &setup).context("the face network")?))
+            });
+            inspector = inspector.with_ladder(wish, lower.collect::<anyhow::Result<_>>()?);
+        }
         match &self.persons {
             None => Ok(inspector),
             Some(network) => {

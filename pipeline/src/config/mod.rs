@@ -86,7 +86,6 @@ impl Config {
                 "without tracks its cells change from frame to frame; it is for pictures only, as yet",
             ),
             (self.moving, "[moving] redact", "masking all that moves is not there yet"),
-            (self.hold.may_lower_detail, "[hold] may_lower_detail", "detail never falls in this version"),
             (self.record.is_some(), "[record] policy", "there is no signed record yet"),
         ]
         .into_iter()

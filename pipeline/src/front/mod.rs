@@ -9,6 +9,7 @@
 
 mod outlet;
 mod tally;
+mod thermal;
 mod ways;
 
 use std::os::fd::{AsFd, OwnedFd};
@@ -310,7 +311,7 @@ impl Front {
             if let Some(pixel) = &mut self.pixel {
                 pixel.next_second();
             }
-            let health = self.tally.tell(missed, jiff::Timestamp::now());
+            let health = self.tally.tell(missed, thermal::temperature(), jiff::Timestamp::now());
             self.outlets.event(&Event::Health(health));
         }
         if self.told.elapsed() >= HEALTH_EVERY / 2 {

@@ -21,7 +21,23 @@ pub struct Inspector {
     persons: Option<Persons>,
     watch: Option<Watch>,
     last_error: Option<DetectError>,
+    ladder: Option<Ladder>,
 }
+
+/// How closely it looks, and how it may look under overload.
+struct Ladder {
+    /// The owner's wish, in words.
+    wish: &'static str,
+    /// Detectors that look less closely, each with its word; the closest first.
+    lower: Vec<(&'static str, Box<dyn Detector>)>,
+    /// Steps down: the first makes persons seldom, each further one takes the next detector.
+    step: usize,
+}
+
+/// Under overload persons are looked for on one of so many times as many frames.
+const SELDOM: u64 = 4;
+/// Boxes of a look that is less close than wished grow by this share of their size on each side, at each step.
+const WIDER: f32 = 0.15;
 
 /// The person network looks at one of so many frames; in between, what it saw last is carried on.
 struct Persons {
@@ -39,7 +55,7 @@ impl Inspector {
     /// An inspector that looks for faces only.
     #[must_use]
     pub fn new(faces: Box<dyn Detector>) -> Self {
-        Self { faces, persons: None, watch: None, last_error: None }
+        Self { faces, persons: None, watch: None, last_error: None, ladder: None }
     }
 
     /// Looks for persons too, on one of `every` frames.
@@ -54,6 +70,41 @@ impl Inspector {
     pub fn with_watch(mut self, watch: Watch) -> Self {
         self.watch = Some(watch);
         self
+    }
+
+    /// Under overload it may look less closely than `wish` says: first for persons on fewer frames, then by these detectors,
+    /// the closest first.
+    #[must_use]
+    pub fn with_ladder(mut self, wish: &'static str, lower: Vec<(&'static str, Box<dyn Detector>)>) -> Self {
+        self.ladder = Some(Ladder { wish, lower, step: 0 });
+        self
+    }
+
+    /// Takes a step down, where that is allowed and possible.
+    pub fn look_less_closely(&mut self) -> bool {
+        let Some(ladder) = &mut self.ladder else { return false };
+        let possible = ladder.step <= ladder.lower.len();
+        ladder.step += usize::from(possible);
+        possible
+    }
+
+    /// Takes a step back up.
+    pub fn look_more_closely(&mut self) -> bool {
+        let Some(ladder) = &mut self.ladder else { return false };
+        let possible = ladder.step > 0;
+        ladder.step -= usize::from(possible);
+        possible
+    }
+
+    /// How closely it looks now, in words; `None` where that never changes.
+    #[must_use]
+    pub fn detail(&self) -> Option<String> {
+        let ladder = self.ladder.as_ref()?;
+        Some(match ladder.step {
+            0 => ladder.wish.to_owned(),
+            1 => format!("{}, persons seldom", ladder.wish),
+            step => format!("{}, persons seldom", ladder.lower.get(step - 2).map_or(ladder.wish, |(word, _)| *word)),
+        })
     }
 
     /// Looks at a frame, gives the lease back, and says what was found. Motion events are appended to `events`.
@@ -90,9 +141,18 @@ impl Inspector {
     }
 
     fn see(&mut self, picture: &Picture<'_>, sequence: u64, found: &mut Vec<Detection>) -> Result<(), DetectError> {
-        self.faces.detect(picture, found)?;
+        let step = self.ladder.as_ref().map_or(0, |ladder| ladder.step);
+        let lower = self.ladder.as_mut().and_then(|ladder| ladder.lower.get_mut(step.checked_sub(2)?));
+        match lower {
+            None => self.faces.detect(picture, found)?,
+            Some((_, faces)) => {
+                faces.detect(picture, found)?;
+                let share = WIDER * (step - 1) as f32;
+                found.iter_mut().for_each(|seen| seen.area = grown(seen.area, share));
+            }
+        }
         if let Some(persons) = &mut self.persons {
-            persons.see(picture, sequence, found)?;
+            persons.see(picture, sequence, if step > 0 { SELDOM } else { 1 }, found)?;
         }
         if found.len() > MOST_DETECTIONS {
             let network = "all networks together".to_owned();
@@ -112,11 +172,17 @@ impl std::fmt::Debug for Inspector {
 }
 
 impl Persons {
-    fn see(&mut self, picture: &Picture<'_>, sequence: u64, found: &mut Vec<Detection>) -> Result<(), DetectError> {
+    fn see(
+        &mut self,
+        picture: &Picture<'_>,
+        sequence: u64,
+        seldom: u64,
+        found: &mut Vec<Detection>,
+    ) -> Result<(), DetectError> {
+        let every = self.every.saturating_mul(seldom);
         // Frames that nobody had time to look at count too: persons walk on meanwhile. What does not come after the
         // frame that was looked at, as one still after another, is none of its successors.
-        let since =
-            self.looked_at.map(|at| sequence.saturating_sub(at)).filter(|since| (1..self.every).contains(since));
+        let since = self.looked_at.map(|at| sequence.saturating_sub(at)).filter(|since| (1..every).contains(since));
         match since {
             Some(since) => {
                 let share = GROWTH_PER_FRAME * since as f32;
@@ -212,6 +278,38 @@ mod tests {
         }
         assert!(widths[0] < widths[1] && widths[1] < widths[2], "what is carried on grows: {widths:?}");
         assert!((widths[3] - widths[0]).abs() < 1e-6, "what is seen again is as large as it is seen");
+    }
+
+    #[test]
+    fn under_overload_persons_fall_first_then_detail_and_boxes_grow() {
+        let (faces, close) = fake(Some(vec![seen(Kind::Face, 0.4)]));
+        let (fast, coarse) = fake(Some(vec![seen(Kind::Face, 0.4)]));
+        let (persons, asked) = fake(Some(vec![]));
+        let mut inspector =
+            Inspector::new(faces).with_persons(persons, 2).with_ladder("balanced", vec![("fast", fast)]);
+        let mut sequence = 0;
+        let mut widths = |inspector: &mut Inspector| -> Vec<f32> {
+            let mut width = || match inspect_frame(inspector, {
+                sequence += 1;
+                sequence - 1
+            }) {
+                Findings::Complete(found) => found[0].area.width(),
+                Findings::Missing => panic!("missing"),
+            };
+            (0..8).map(|_| width()).collect()
+        };
+        let wished = widths(&mut inspector)[0];
+        assert_eq!((asked.load(Ordering::Relaxed), inspector.detail().as_deref()), (4, Some("balanced")));
+        assert!(inspector.look_less_closely());
+        assert!(widths(&mut inspector).iter().all(|&width| (width - wished).abs() < 1e-6));
+        assert_eq!((asked.load(Ordering::Relaxed), coarse.load(Ordering::Relaxed)), (5, 0), "persons fall first");
+        assert!(inspector.look_less_closely() && !inspector.look_less_closely());
+        assert!(widths(&mut inspector).iter().all(|&width| width > 1.25 * wished), "masks widen");
+        assert_eq!((close.load(Ordering::Relaxed), coarse.load(Ordering::Relaxed)), (16, 8));
+        assert_eq!(inspector.detail().as_deref(), Some("fast, persons seldom"));
+        assert!(inspector.look_more_closely() && inspector.look_more_closely() && !inspector.look_more_closely());
+        assert!((widths(&mut inspector)[0] - wished).abs() < 1e-6);
+        assert!(!Inspector::new(fake(None).0).look_less_closely(), "only where it is allowed");
     }
 
     #[test]

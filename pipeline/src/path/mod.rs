@@ -1,0 +1,153 @@
+//! The path of a frame: source, hold, inspector, redactor, hatch, wired with threads and bounded channels.
+//!
+//! **Invariant.** A camera never waits for a network: a frame for which the inspector has no time leaves wholly
+//! masked and on time. Whichever thread dies or hangs, what leaves is masked, or nothing.
+//!
+//! Three threads: *capture* ([`camera`]) fills blanks, the *inspector* ([`desk`]) looks at lent frames, and the *keeper*
+//! (the thread that calls [`run`]) owns the hold, the redactor and the pixel side of the hatch. What comes out of the hatch
+//! is for another thread to take. A fault ends the path; whoever runs it starts anew.
+
+mod alarm;
+mod camera;
+mod desk;
+mod keeper;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::bounded;
+use frostglass_vault::{Look, Pool, Redactor, Zones};
+
+use self::camera::Camera;
+use self::desk::Desk;
+use self::keeper::Keeper;
+use crate::capture::{CaptureError, Source};
+use crate::clock::Clock;
+use crate::hatch::{Closed, Hatch};
+use crate::hold::{Hold, Limits};
+use crate::inspect::Inspector;
+use crate::metrics::Metrics;
+
+/// How patient the path is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manners {
+    /// Of files: each frame is looked at, the source waits.
+    Patient,
+    /// Of a camera: the source sets the pace; what cannot be looked at in time leaves masked.
+    Live,
+}
+
+/// What a frame passes on its way.
+pub struct Stages {
+    /// Painted over before anybody holds the frame.
+    pub zones: Arc<Zones>,
+    /// Looks.
+    pub inspector: Inspector,
+    /// Paints.
+    pub redactor: Redactor,
+    /// How long frames are held.
+    pub limits: Limits,
+}
+
+/// What all threads of a path share.
+#[derive(Clone)]
+pub struct Shared {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The counters.
+    pub metrics: Arc<Metrics>,
+    /// Set from outside to end: what is held still leaves.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// How a path ended. What was whole has left in any case.
+#[derive(Debug, thiserror::Error)]
+pub enum PathError {
+    /// The source ended by a fault.
+    #[error(transparent)]
+    Source(#[from] CaptureError),
+    /// The inspecting thread died.
+    #[error("the inspecting thread died; no frame was let out unmasked after that")]
+    InspectorDied,
+    /// A network hangs.
+    #[error("a network did not answer within {limit:?}; no frame was let out unmasked after that")]
+    InspectorHangs {
+        /// How long it was waited for.
+        limit: Duration,
+    },
+    /// The capturing thread died.
+    #[error("the capturing thread died")]
+    CaptureDied,
+    /// Nobody takes what comes out.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+}
+
+/// Frames between capture and keeper.
+const QUEUE: usize = 2;
+/// Looks of a camera that may wait for a network which is slow for a moment.
+const LOOKS: usize = 6;
+/// Slots for frames in queues, in capture's and the inspector's hands, and in the hatch.
+const SLOTS_BESIDE_HOLD: usize = QUEUE + LOOKS + 10;
+/// How long a thread is waited for at the end.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// A look at a frame, and when the frame was captured.
+type Lent = (Look, Duration);
+
+/// Runs frames from `source` to `hatch` until the source ends, `stop` is set, or nobody takes them any more.
+///
+/// # Errors
+/// When it ended otherwise than by its source's regular end; all that was whole has then left, too.
+pub fn run(
+    source: Box<dyn Source>,
+    stages: Stages,
+    hatch: &mut dyn Hatch,
+    manners: Manners,
+    shared: &Shared,
+) -> Result<(), PathError> {
+    let pool = Pool::new(source.format(), stages.limits.look_ahead + SLOTS_BESIDE_HOLD);
+    let (captured_in, captured) = bounded(QUEUE);
+    let (lend, lent) = bounded(if manners == Manners::Live { LOOKS } else { 1 });
+    // An answer for each slot has room: the inspector never waits for the keeper.
+    let (answer_in, answers) = bounded(stages.limits.look_ahead + SLOTS_BESIDE_HOLD);
+
+    let camera = Camera { source, pool, zones: stages.zones, manners, shared: shared.clone() };
+    let capture = spawn("capture", move || camera.capture(&captured_in));
+    // A file's frames are each looked at, however long it takes.
+    let deadline = (manners == Manners::Live).then_some(stages.limits.deadline);
+    let mut desk = Desk::new(stages.inspector, shared.clone(), deadline);
+    let inspecting = spawn("inspect", move || desk.answer(&lent, &answer_in));
+
+    let hold = Hold::new(stages.limits);
+    let mut keeper = Keeper::new(hold, stages.redactor, hatch, manners, shared.clone(), lend);
+    let kept = keeper.keep(&captured, &answers);
+    drop(keeper);
+    // Capture gives up at its next frame when nobody receives any more; a source that never gives one is left behind, with
+    // the memory it holds in quarantine, and so is a network that hangs.
+    drop(captured);
+    let (capture_ended, _) = (farewell(&capture), farewell(&inspecting));
+    kept?;
+    if !capture_ended {
+        return Ok(());
+    }
+    match capture.join().map_err(|_| PathError::CaptureDied)? {
+        Some(fault) => Err(fault.into()),
+        None => Ok(()),
+    }
+}
+
+fn spawn<T: Send + 'static>(name: &str, work: impl FnOnce() -> T + Send + 'static) -> thread::JoinHandle<T> {
+    thread::Builder::new().name(name.to_owned()).spawn(work).expect("the system can start a thread")
+}
+
+/// Waits a little for a thread to end; whether it did.
+fn farewell<T>(thread: &thread::JoinHandle<T>) -> bool {
+    let until = std::time::Instant::now() + FAREWELL;
+    while !thread.is_finished() && std::time::Instant::now() < until {
+        thread::sleep(Duration::from_millis(1));
+    }
+    thread.is_finished()
+}
