@@ -77,7 +77,7 @@ pub struct Health {
     pub masked: u64,
     /// Frames that left, masked or not.
     pub out: u64,
-    /// From capture to the hatch, since the start.
+    /// From capture until it is handed to the ways out, since the start; masked frames that fill a gap do not count.
     pub latency_ms: Latency,
     /// Frames for which the networks had no time.
     #[serde(default)]
@@ -118,6 +118,9 @@ pub struct Latency {
     pub p50: f32,
     /// 95 of 100 frames were faster.
     pub p95: f32,
+    /// 99 of 100 frames were faster.
+    #[serde(default)]
+    pub p99: f32,
 }
 
 /// Something is wrong.
@@ -173,10 +176,13 @@ impl Event {
                 id && moment(time) && list(zones) && unit(*score) && area.iter().all(|&side| unit(side))
             }
             Self::Health(health) => {
-                let Latency { p50, p95 } = health.latency_ms;
+                let Latency { p50, p95, p99 } = health.latency_ms;
                 let known = health.temperature_c.is_none_or(|degrees| (-100.0..=300.0).contains(&degrees));
                 let words = list(&health.walls_missing) && health.detail.iter().all(text);
-                known && words && moment(&health.time) && [p50, p95].iter().all(|time| time.is_finite() && *time >= 0.0)
+                known
+                    && words
+                    && moment(&health.time)
+                    && [p50, p95, p99].iter().all(|time| time.is_finite() && *time >= 0.0)
             }
             Self::Fault(Fault { time, what, since, masked: _ }) => moment(time) && moment(since) && text(what),
             Self::Policy(Policy { time, hides }) => moment(time) && list(hides),
@@ -221,7 +227,7 @@ mod tests {
     #[test]
     fn the_other_types_keep_theirs() {
         let time = || written(jiff::Timestamp::UNIX_EPOCH);
-        let latency_ms = Latency { p50: 41.5, p95: 80.0 };
+        let latency_ms = Latency { p50: 41.5, p95: 80.0, p99: 95.5 };
         let cases = [
             (
                 Event::Health(Health {
@@ -233,7 +239,7 @@ mod tests {
                     latency_ms,
                     ..Health::default()
                 }),
-                r#"{"type":"health","time":"1970-01-01T00:00:00.000Z","frames_in":9,"inspected":7,"masked":1,"out":8,"latency_ms":{"p50":41.5,"p95":80.0},"skipped":0,"failed":0,"lost":0,"replaced":0,"restarts":0,"dropped":0,"gaps":0,"walls_missing":[]}"#,
+                r#"{"type":"health","time":"1970-01-01T00:00:00.000Z","frames_in":9,"inspected":7,"masked":1,"out":8,"latency_ms":{"p50":41.5,"p95":80.0,"p99":95.5},"skipped":0,"failed":0,"lost":0,"replaced":0,"restarts":0,"dropped":0,"gaps":0,"walls_missing":[]}"#,
             ),
             (
                 Event::Fault(Fault {

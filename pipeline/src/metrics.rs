@@ -24,14 +24,13 @@ impl Metrics {
     /// The counters as a health message.
     #[must_use]
     pub fn health(&self, wall: jiff::Timestamp) -> event::Health {
-        let millis = |share| self.emit.latency.quantile(share).map_or(0.0, |time| time.as_secs_f32() * 1000.0);
         event::Health {
             time: event::written(wall),
             frames_in: self.capture.captured.get(),
             inspected: self.inspect.complete.get(),
             masked: self.emit.masked.get(),
             out: self.emit.out.get(),
-            latency_ms: event::Latency { p50: millis(0.5), p95: millis(0.95) },
+            latency_ms: self.emit.latency.percentiles(),
             skipped: self.inspect.skipped.get(),
             failed: self.inspect.failed.get(),
             lost: self.capture.lost.get(),
@@ -138,6 +137,13 @@ impl Latency {
     pub fn record(&self, time: Duration) {
         let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         self.0.lock().unwrap_or_else(PoisonError::into_inner)[bucket(micros)] += 1;
+    }
+
+    /// As health tells them: in milliseconds, 0 before the first.
+    #[must_use]
+    pub fn percentiles(&self) -> event::Latency {
+        let millis = |share| self.quantile(share).map_or(0.0, |time| time.as_secs_f32() * 1000.0);
+        event::Latency { p50: millis(0.5), p95: millis(0.95), p99: millis(0.99) }
     }
 
     /// The time that this share of all times does not exceed, rounded up by at most 1/16; `None` before the first.

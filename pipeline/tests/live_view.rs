@@ -167,7 +167,7 @@ fn a_browser_shows_the_picture_its_state_and_what_happens() {
     camera.tell(motion(Phase::Start, What::Motion, "01A"));
     camera.tell(motion(Phase::Start, What::Person, "01B"));
     camera.tell(motion(Phase::End, What::Person, "01B"));
-    let latency_ms = Latency { p50: 41.4, p95: 79.6 };
+    let latency_ms = Latency { p50: 41.4, p95: 79.6, p99: 120.0 };
     camera.tell(Event::Health(Health {
         time: now(),
         frames_in: 12_345,

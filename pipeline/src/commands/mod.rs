@@ -3,6 +3,7 @@
 //! **Invariant.** Nothing here decides what is hidden: commands put the parts together and tell people about it.
 
 mod bench;
+mod bench_live;
 mod check;
 mod devices;
 mod hides;

@@ -244,6 +244,7 @@ impl Front {
             let line = &mut self.line;
             let Some(frame) = pixel.frame(|stamp| line.stamp(stamp)) else { break };
             line.silence = line.patience;
+            self.tally.age(pixel.age());
             self.emit(frame);
         }
         let mut gone = false;

@@ -5,7 +5,8 @@
 
 use jiff::Timestamp;
 
-use crate::event::{Health, Latency, written};
+use crate::event::{Health, Latency as Told, written};
+use crate::metrics::Latency;
 
 /// What is added up.
 pub(super) struct Tally {
@@ -20,6 +21,7 @@ pub(super) struct Tally {
     refused: u64,
     restarts: u64,
     walls_missing: Vec<String>,
+    latency: Latency,
 }
 
 impl Tally {
@@ -34,12 +36,18 @@ impl Tally {
             refused: 0,
             restarts: 0,
             walls_missing,
+            latency: Latency::default(),
         }
     }
 
     pub(super) fn frame(&mut self, masked: bool) {
         self.out += 1;
         self.masked += u64::from(masked);
+    }
+
+    /// So long after its capture, a frame of a pixel process was handed to the ways out.
+    pub(super) fn age(&self, age: std::time::Duration) {
+        self.latency.record(age);
     }
 
     pub(super) fn restarts(&mut self, restarts: u64) {
@@ -90,6 +98,7 @@ impl Tally {
             restarts: self.restarts,
             walls_missing,
             temperature_c,
+            latency_ms: self.latency.percentiles(),
             ..sum
         };
         self.last = Some(health.clone());
@@ -98,7 +107,7 @@ impl Tally {
 }
 
 fn empty() -> Health {
-    Health { time: written(Timestamp::UNIX_EPOCH), latency_ms: Latency { p50: 0.0, p95: 0.0 }, ..Health::default() }
+    Health { time: written(Timestamp::UNIX_EPOCH), latency_ms: Told::default(), ..Health::default() }
 }
 
 /// Counters of both; what is no counter is the second's.

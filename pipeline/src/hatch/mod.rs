@@ -8,6 +8,7 @@
 //! in memory and a socket for messages.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use frostglass_vault::{Format, Picture, Plane, RedactedFrame, Stamp};
 
@@ -35,6 +36,14 @@ pub trait Hatch: Send {
     /// # Errors
     /// When nobody is on the other side any more.
     fn publish(&mut self, what: Outbound) -> Result<u64, Closed>;
+
+    /// Lets out a frame that was captured so long ago, for those who measure how long it takes to the other side.
+    ///
+    /// # Errors
+    /// As [`Hatch::publish`].
+    fn publish_captured(&mut self, frame: RedactedFrame, _ago: Duration) -> Result<u64, Closed> {
+        self.publish(Outbound::Frame(frame))
+    }
 }
 
 /// The front is gone.

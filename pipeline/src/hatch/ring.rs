@@ -26,7 +26,8 @@ use rustix::mm::{MapFlags, ProtFlags};
 pub const SLOTS: usize = 4;
 /// A page, so that planes start aligned: room for the count of published frames.
 const HEAD: usize = 4096;
-/// Before each slot's planes: its number, the frame's number, its time in nanoseconds, whether it is wholly masked.
+/// Before each slot's planes: its number, the frame's number, its time in nanoseconds, whether it is wholly masked, and
+/// when it was captured in nanoseconds of the machine's monotonic clock.
 const SLOT_HEAD: usize = 64;
 
 /// The writing end, in the pixel process.
@@ -70,8 +71,9 @@ impl RingWriter {
         self.format
     }
 
-    /// Copies a frame into the oldest slot and makes it the newest. A frame of another format is refused.
-    pub fn publish(&mut self, frame: &RedactedFrame) -> bool {
+    /// Copies a frame into the oldest slot and makes it the newest. A frame of another format is refused. `captured` is a
+    /// time of the machine's monotonic clock.
+    pub fn publish(&mut self, frame: &RedactedFrame, captured: Duration) -> bool {
         let (number, picture) = (self.published, frame.picture());
         if picture.format() != self.format {
             return false;
@@ -82,6 +84,7 @@ impl RingWriter {
         self.memory.word(at + 8).store(frame.stamp().sequence, Ordering::Relaxed);
         self.memory.word(at + 16).store(nanos(frame.stamp().time), Ordering::Relaxed);
         self.memory.word(at + 24).store(u64::from(frame.is_masked()), Ordering::Relaxed);
+        self.memory.word(at + 32).store(nanos(captured), Ordering::Relaxed);
         let mut to = at + SLOT_HEAD;
         for plane in 0..3 {
             let size = self.format.plane_size(plane);
@@ -122,6 +125,8 @@ pub struct Taken {
     pub stamp: Stamp,
     /// Whether nothing of the scene is left in it.
     pub masked: bool,
+    /// When it was captured, by the machine's monotonic clock, as the other side says.
+    pub captured: Duration,
 }
 
 impl RingReader {
@@ -179,10 +184,11 @@ impl RingReader {
         let word = |offset| self.memory.word(at + offset).load(Ordering::Relaxed);
         let stamp = Stamp { sequence: word(8), time: Duration::from_nanos(word(16)) };
         let masked = word(24) != 0;
+        let captured = Duration::from_nanos(word(32));
         planes.resize(self.format.bytes(), 0);
         self.memory.copy_out(at + SLOT_HEAD, planes);
         fence(Ordering::Acquire);
-        (self.memory.word(at).load(Ordering::Relaxed) == whole).then_some(Taken { stamp, masked })
+        (self.memory.word(at).load(Ordering::Relaxed) == whole).then_some(Taken { stamp, masked, captured })
     }
 }
 

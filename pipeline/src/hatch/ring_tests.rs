@@ -37,9 +37,9 @@ fn frames_come_out_as_they_went_in_and_in_order() {
     let mut planes = Vec::new();
     assert_eq!(reader.take(&mut planes), None);
     for number in 0..20 {
-        assert!(writer.publish(&frame(&mut redactor, &pool, number)));
+        assert!(writer.publish(&frame(&mut redactor, &pool, number), Duration::from_secs(7)));
         let stamp = Stamp { sequence: number, time: Duration::from_millis(number) };
-        assert_eq!(reader.take(&mut planes), Some(Taken { stamp, masked: false }));
+        assert_eq!(reader.take(&mut planes), Some(Taken { stamp, masked: false, captured: Duration::from_secs(7) }));
         assert_eq!(planes, vec![number as u8; format().bytes()]);
         assert_eq!(reader.take(&mut planes), None);
     }
@@ -50,7 +50,7 @@ fn frames_come_out_as_they_went_in_and_in_order() {
 fn the_oldest_unread_frames_are_overwritten_and_counted() {
     let ((mut writer, mut reader), (mut redactor, pool)) = (ring(), redactor());
     for number in 0..10 {
-        writer.publish(&frame(&mut redactor, &pool, number));
+        writer.publish(&frame(&mut redactor, &pool, number), Duration::ZERO);
     }
     let mut planes = Vec::new();
     let left: Vec<u64> = std::iter::from_fn(|| reader.take(&mut planes)).map(|taken| taken.stamp.sequence).collect();
@@ -65,7 +65,7 @@ fn a_copy_is_whole_or_it_is_dropped() {
     let frames: Vec<_> = (0..2).map(|number| frame(&mut redactor, &pool, number)).collect();
     let writing = std::thread::spawn(move || {
         for round in 0..60_000 {
-            writer.publish(&frames[round % 2]);
+            writer.publish(&frames[round % 2], Duration::ZERO);
         }
         is_done.store(true, Ordering::Release);
     });
@@ -112,7 +112,7 @@ fn memory_that_is_no_ring_is_refused() {
 fn a_hostile_writer_gives_no_frame_and_no_fault() {
     let (mut writer, mut reader) = ring();
     let (mut redactor, pool) = redactor();
-    writer.publish(&frame(&mut redactor, &pool, 5));
+    writer.publish(&frame(&mut redactor, &pool, 5), Duration::ZERO);
     let mut planes = Vec::new();
     for published in [u64::MAX, u64::MAX - 1, 1 << 63, 3, 0] {
         writer.memory.word(0).store(published, Ordering::Release);

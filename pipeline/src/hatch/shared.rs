@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use frostglass_vault::{Chroma, Colour, Format, Matrix, Range, Size, Stamp};
+use frostglass_vault::{Chroma, Colour, Format, Matrix, Range, RedactedFrame, Size, Stamp};
 use rustix::event::{EventfdFlags, eventfd};
 use serde::{Deserialize, Serialize};
 
@@ -61,16 +61,25 @@ impl Hatch for SharedHatch {
     fn publish(&mut self, what: Outbound) -> Result<u64, Closed> {
         match what {
             Outbound::Event(event) => self.messages.send(&event)?,
-            Outbound::Frame(frame) => {
-                if !self.ring.publish(&frame) {
-                    tracing::error!("a frame of another format than the ring's was not let out");
-                }
-                // A full counter wakes as well.
-                let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
-            }
+            Outbound::Frame(frame) => return self.publish_captured(frame, Duration::ZERO),
         }
         Ok(0)
     }
+
+    fn publish_captured(&mut self, frame: RedactedFrame, ago: Duration) -> Result<u64, Closed> {
+        if !self.ring.publish(&frame, monotonic().saturating_sub(ago)) {
+            tracing::error!("a frame of another format than the ring's was not let out");
+        }
+        // A full counter wakes as well.
+        let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
+        Ok(0)
+    }
+}
+
+/// The clock that all processes of the machine share.
+fn monotonic() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    Duration::try_from(now).unwrap_or_default()
 }
 
 /// The way of events.
@@ -114,6 +123,8 @@ pub struct SharedFront {
     refused: u64,
     /// Messages that may come before the next second begins.
     allowance: u32,
+    /// When the last frame was captured, as the other side says.
+    captured: Duration,
 }
 
 /// Messages a second that a front takes; a pixel process sends some ten.
@@ -130,7 +141,16 @@ impl SharedFront {
         let flags = rustix::fs::fcntl_getfl(&wake)?;
         rustix::fs::fcntl_setfl(&wake, flags | rustix::fs::OFlags::NONBLOCK)?;
         let messages = Wire::from_descriptor(messages)?;
-        Ok(Self { ring, wake, messages, format, buffers, refused: 0, allowance: MOST_MESSAGES })
+        Ok(Self {
+            ring,
+            wake,
+            messages,
+            format,
+            buffers,
+            refused: 0,
+            allowance: MOST_MESSAGES,
+            captured: Duration::ZERO,
+        })
     }
 
     /// What becomes readable when something came.
@@ -141,13 +161,21 @@ impl SharedFront {
     /// The oldest unread frame; `stamped` may give it another stamp.
     pub(crate) fn frame(&mut self, stamped: impl FnOnce(Stamp) -> Stamp) -> Option<ReceivedFrame> {
         let mut buffer = self.buffers.take();
-        let Some(taken) = self.ring.take(&mut buffer.bytes) else {
-            // All was read: the next frame wakes again. One that came just now was counted after this.
-            let _ = rustix::io::read(&self.wake, &mut [0u8; 8]);
-            let taken = self.ring.take(&mut buffer.bytes)?;
-            return ReceivedFrame::copied(buffer, self.format, stamped(taken.stamp), taken.masked);
+        let taken = match self.ring.take(&mut buffer.bytes) {
+            Some(taken) => taken,
+            None => {
+                // All was read: the next frame wakes again. One that came just now was counted after this.
+                let _ = rustix::io::read(&self.wake, &mut [0u8; 8]);
+                self.ring.take(&mut buffer.bytes)?
+            }
         };
+        self.captured = taken.captured;
         ReceivedFrame::copied(buffer, self.format, stamped(taken.stamp), taken.masked)
+    }
+
+    /// From the capture of the last frame to now, as far as the other side can be believed.
+    pub(crate) fn age(&self) -> Duration {
+        monotonic().saturating_sub(self.captured).min(Duration::from_secs(3600))
     }
 
     /// The next event.
@@ -230,8 +258,6 @@ impl ToldFormat {
 
 #[cfg(test)]
 mod tests {
-    use frostglass_vault::RedactedFrame;
-
     use super::*;
     use crate::event::{Fault, Masked};
 

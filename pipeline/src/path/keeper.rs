@@ -197,7 +197,8 @@ impl<'a> Keeper<'a> {
                 Leaving::Lost(stamp) => RedactedFrame::masked(self.redactor.format(), stamp),
             };
             let (emit, masked) = (&self.shared.metrics.emit, redacted.is_masked());
-            emit.replaced.add(self.hatch.publish(Outbound::Frame(redacted))?);
+            let ago = self.shared.clock.now().saturating_sub(captured);
+            emit.replaced.add(self.hatch.publish_captured(redacted, ago)?);
             emit.masked.add(u64::from(masked));
             emit.out.one();
             let now = self.shared.clock.now();

@@ -99,7 +99,7 @@ fn picture(reader: &mut impl BufRead) -> Vec<u8> {
 }
 
 fn health() -> Event {
-    let latency_ms = Latency { p50: 40.0, p95: 80.0 };
+    let latency_ms = Latency { p50: 40.0, p95: 80.0, p99: 120.0 };
     Event::Health(Health {
         time: "t".to_owned(),
         frames_in: 9,
