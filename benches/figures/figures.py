@@ -82,7 +82,26 @@ def bench(result):
             f"{path['sum_over_memcpy']:.1f} times a copy of the frame.",
             table(rows, ["stage", "p50 µs", "p95 µs", "p99 µs"]),
         ]
+    if result.get("live"):
+        once = all(run["shared_counted_once"] for run in result["live"])
+        parts += [
+            "The same live: `frostglass run` with all its processes on a clip at its own pace, from capture until a frame is "
+            "handed to the ways out. The last row is more than the machine can do: what nobody had time for leaves masked. "
+            + ("Memory is that of all processes, what they share counted once." if once
+               else "Memory is that of all processes, what they share counted in each."),
+            table(live_rows(result["live"]), ["source", "look-ahead", "p50 / p95 / p99 ms", "masked whole", "clear frames/s",
+                                              "MiB", "of one core"]),
+        ]
     return "\n\n".join(parts) + "\n"
+
+
+def live_rows(runs):
+    for run in runs:
+        three = " / ".join(f"{run[key]:.0f}" for key in ("p50_ms", "p95_ms", "p99_ms"))
+        busy = sorted(run["cpu"].items(), key=lambda item: -item[1])
+        cpu = ", ".join(f"{name.replace('/exe', '/main')} {100 * share:.0f} %" for name, share in busy if share >= 0.005)
+        yield [f"{run['fps']}/s", str(run["look_ahead"]), three, f"{100 * run['masked_share']:.1f} %",
+               f"{run['clear_per_second']:.1f}", f"{run['resident_sum_mib']:.0f}", cpu]
 
 
 def network_rows(networks):

@@ -39,9 +39,11 @@ pub(super) struct Live {
     masked_share: f64,
     /// Frames a second that left with a picture in them.
     clear_per_second: f64,
-    /// Resident memory of each process, in MiB; what they share counts in each.
+    /// Resident memory of each process, in MiB. What several share counts in parts, where the kernel tells this user.
     resident_mib: BTreeMap<String, f64>,
     resident_sum_mib: f64,
+    /// Whether it did.
+    shared_counted_once: bool,
     /// Share of one core, of each thread.
     cpu: BTreeMap<String, f64>,
 }
@@ -97,7 +99,7 @@ fn live(folder: &Path, source: &Path, fps: u32, look_ahead: u32) -> anyhow::Resu
         (share >= 0.001).then_some((thread, share))
     });
     let cpu: BTreeMap<_, _> = cpu.collect();
-    let resident_mib = resident(running.0.id())?;
+    let (resident_mib, shared_counted_once) = resident(running.0.id())?;
     let frames = after.out - before.out;
     if frames == 0 {
         bail!("no frame left while the live path was measured");
@@ -115,6 +117,7 @@ fn live(folder: &Path, source: &Path, fps: u32, look_ahead: u32) -> anyhow::Resu
         clear_per_second: (frames - masked) as f64 / seconds,
         resident_sum_mib: resident_mib.values().sum(),
         resident_mib,
+        shared_counted_once,
         cpu,
     })
 }
@@ -169,14 +172,25 @@ fn field(text: &str, name: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(name))?.split_whitespace().next()?.parse().ok()
 }
 
-fn resident(supervisor: u32) -> anyhow::Result<BTreeMap<String, f64>> {
-    let of = |(process, name): (u32, &str)| {
-        let path = format!("/proc/{process}/status");
-        let status = fs::read_to_string(&path).with_context(|| path.clone())?;
-        let kib = field(&status, "VmRSS:").with_context(|| path)?;
-        Ok((name.to_owned(), kib as f64 / 1024.0))
-    };
-    family(supervisor).into_iter().map(of).collect()
+/// Memory of each process, and whether what they share is counted once.
+fn resident(supervisor: u32) -> anyhow::Result<(BTreeMap<String, f64>, bool)> {
+    let mut once = true;
+    let mut list = BTreeMap::new();
+    for (process, name) in family(supervisor) {
+        // The processes are closed to debuggers: only root may read the first.
+        let rollup = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).unwrap_or_default();
+        let kib = match field(&rollup, "Pss:") {
+            Some(kib) => kib,
+            None => {
+                once = false;
+                let path = format!("/proc/{process}/status");
+                let status = fs::read_to_string(&path).with_context(|| path.clone())?;
+                field(&status, "VmRSS:").with_context(|| path)?
+            }
+        };
+        list.insert(name.to_owned(), kib as f64 / 1024.0);
+    }
+    Ok((list, once))
 }
 
 /// Seconds of processor time of each thread, by process and thread name; threads of one name are added up.
@@ -192,7 +206,7 @@ fn processor_times(supervisor: u32) -> anyhow::Result<BTreeMap<String, f64>> {
             let thread = head.split_once('(').map_or("", |(_, thread)| thread);
             let fields: Vec<f64> =
                 rest.split_whitespace().skip(11).take(2).filter_map(|word| word.parse().ok()).collect();
-            let thread = if thread == "frostglass" { "main" } else { thread };
+            let thread = if matches!(thread, "frostglass" | "exe") { "main" } else { thread };
             *times.entry(format!("{name}/{thread}")).or_insert(0.0) += fields.iter().sum::<f64>() / per_second;
         }
     }
