@@ -5,7 +5,7 @@
 //! waits: a side that does not read loses messages, not the other side's time.
 //!
 //! `SOCK_SEQPACKET` keeps the borders of records, so that a broken one does not spoil the next. Who says what to whom
-//! stands where it is said: [`crate::supervise`] and [`crate::hatch::shared`].
+//! stands where it is said: `supervise` and [`crate::hatch::shared`].
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;

@@ -32,6 +32,8 @@ pub(super) struct Keeper<'a> {
     alarm: Alarm,
     /// What the path will end by.
     fault: Option<PathError>,
+    /// When the order to stop was seen.
+    stopped: Option<Duration>,
 }
 
 /// Looks that were lent and not answered.
@@ -70,6 +72,7 @@ impl<'a> Keeper<'a> {
             asked,
             alarm,
             fault: None,
+            stopped: None,
         }
     }
 
@@ -105,9 +108,7 @@ impl<'a> Keeper<'a> {
                 // Of a file, nothing is better than a clip that is grey from there on.
                 break;
             }
-            // A source may wait for something that never comes: an order to stop is obeyed without it.
-            let stops = self.shared.stop.load(Ordering::Relaxed) && captured.is_empty();
-            frames_come &= self.fault.is_none() && !stops;
+            frames_come &= self.fault.is_none() && !self.has_waited_for_the_end();
             if !frames_come {
                 self.hold.close();
             }
@@ -117,6 +118,15 @@ impl<'a> Keeper<'a> {
             Some(fault) => Err(fault),
             None => self.collect_last_events(answers),
         }
+    }
+
+    /// Capture ends by itself when it is told to stop; but its source may wait for something that never comes.
+    fn has_waited_for_the_end(&mut self) -> bool {
+        if !self.shared.stop.load(Ordering::Relaxed) {
+            return false;
+        }
+        let now = self.shared.clock.now();
+        now.saturating_sub(*self.stopped.get_or_insert(now)) > FAREWELL
     }
 
     /// Whether the inspector has had one look for longer than it may.

@@ -3,7 +3,7 @@
 //! **Invariant.** A camera never waits for a network: a frame for which the inspector has no time leaves wholly
 //! masked and on time. Whichever thread dies or hangs, what leaves is masked, or nothing.
 //!
-//! Three threads: *capture* ([`camera`]) fills blanks, the *inspector* ([`desk`]) looks at lent frames, and the *keeper*
+//! Three threads: *capture* fills blanks, the *inspector* looks at lent frames, and the *keeper*
 //! (the thread that calls [`run`]) owns the hold, the redactor and the pixel side of the hatch. What comes out of the hatch
 //! is for another thread to take. A fault ends the path; whoever runs it starts anew.
 

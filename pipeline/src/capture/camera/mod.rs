@@ -1,7 +1,7 @@
 //! A Video4Linux camera.
 //!
 //! **Invariant.** A frame is taken whole or not at all: what the driver flagged, left short or filled with nonsense leaves
-//! wholly masked in its place, and is counted. The driver's memory is read once, in [`unpack`], and given back at once. What
+//! wholly masked in its place, and is counted. The driver's memory is read once, and given back at once. What
 //! goes on for longer (unplugged, stalled, another size) ends the source: whoever runs it starts anew.
 //!
 //! The calls to the kernel are [`crate::v4l2`]'s business.
