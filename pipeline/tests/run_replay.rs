@@ -110,7 +110,6 @@ fn a_wish_that_is_not_served_is_refused() {
     let path = dir.path().join("camera.toml");
     for (text, word) in [
         ("[camera]\nsource = \"/dev/video99\"\n", "video99"),
-        ("[camera]\nsource = \"auto\"\n", "auto"),
         ("[camera]\nsource = \"a.mp4\"\n[moving]\nredact = true\n", "moving"),
         ("[camera]\nsource = \"a.mp4\"\n[faces]\nredact = \"mosaic\"\n", "mosaic"),
         ("[camera]\nsource = \"missing.mp4\"\n", "missing.mp4"),

@@ -39,7 +39,7 @@ pub struct Limits {
 pub enum Leaving {
     /// A frame with what is known about it.
     Frame(Inspected),
-    /// A frame that was never read whole: only its place in the sequence is known.
+    /// A frame that was never read whole, or that nobody looked at: only its place in the sequence is left.
     Lost(Stamp),
 }
 
@@ -49,6 +49,16 @@ struct Held {
     frame: Option<RawFrame>,
     captured: Duration,
     findings: Option<Findings>,
+}
+
+impl Held {
+    /// A frame that nobody looked at will leave masked: its pixels go now, and their memory serves the next frame.
+    fn know(&mut self, findings: Findings) {
+        if matches!(findings, Findings::Missing) {
+            self.frame = None;
+        }
+        self.findings = Some(findings);
+    }
 }
 
 impl Hold {
@@ -75,7 +85,7 @@ impl Hold {
     pub fn settle(&mut self, sequence: u64, findings: Findings) {
         let Some(held) = self.lane.iter_mut().find(|held| held.stamp.sequence == sequence) else { return };
         if held.findings.is_none() {
-            held.findings = Some(findings);
+            held.know(findings);
         }
     }
 
@@ -135,7 +145,7 @@ impl Hold {
         let deadline = self.limits.deadline;
         for held in &mut self.lane {
             if held.findings.is_none() && now >= held.captured.saturating_add(deadline) {
-                held.findings = Some(Findings::Missing);
+                held.know(Findings::Missing);
             }
         }
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, never, select};
-use frostglass_vault::{Findings, Kind, Look, RedactedFrame, Redactor};
+use frostglass_vault::{Findings, Kind, Look, Redactor};
 
 use super::alarm::Alarm;
 use super::camera::Captured;
@@ -204,7 +204,7 @@ impl<'a> Keeper<'a> {
         while let Some((leaving, captured)) = self.hold.leave(self.shared.clock.now()) {
             let redacted = match leaving {
                 Leaving::Frame(inspected) => self.redactor.redact(inspected),
-                Leaving::Lost(stamp) => RedactedFrame::masked(self.redactor.format(), stamp),
+                Leaving::Lost(stamp) => self.redactor.masked(stamp),
             };
             let (emit, masked) = (&self.shared.metrics.emit, redacted.is_masked());
             let ago = self.shared.clock.now().saturating_sub(captured);

@@ -305,6 +305,16 @@ pub(crate) fn auto_and_devices() {
     assert!(only.notes[0].contains("vivid"), "{:?}", only.notes);
 }
 
+pub(crate) fn none() {
+    for (source, word) in [("auto", "no camera is there"), (VIDEO, "no other camera is there either")] {
+        let config = format!("[camera]\nsource = '{source}'\n[emit]\njsonl = 'events.jsonl'\n");
+        let (code, told) = Running::start("/tmp/none", &config).ends();
+        assert!(code == Some(1) && told.contains(word), "{source}: {code:?} {told}");
+    }
+    let list = Command::new(assert_cmd::cargo::cargo_bin("frostglass")).arg("devices").output().unwrap();
+    assert!(String::from_utf8_lossy(&list.stdout).contains("no Video4Linux device"));
+}
+
 pub(crate) fn moved() {
     let first = open(&wish("source = '/dev/video0'"), None).unwrap();
     let second = open(&wish("source = '/dev/video1'"), None).unwrap();

@@ -16,6 +16,7 @@ mod pyramid;
 use std::sync::Arc;
 
 use crate::findings::{Findings, Inspected, MOST_DETECTIONS};
+use crate::frame::Stamp;
 use crate::geometry::{Area, Rect};
 use crate::picture::{Format, PlaneMut};
 use crate::redacted::{Flat, RedactedFrame, SHUTTER};
@@ -67,6 +68,12 @@ impl Redactor {
     #[must_use]
     pub fn format(&self) -> Format {
         self.format
+    }
+
+    /// A wholly masked frame in the place of one that is not there.
+    #[must_use]
+    pub fn masked(&self, stamp: Stamp) -> RedactedFrame {
+        RedactedFrame::shuttered(&self.shutter, stamp)
     }
 
     /// Paints over everything that was found or is not known. It cannot fail: a frame with missing findings, whose
