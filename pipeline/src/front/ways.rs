@@ -46,7 +46,7 @@ pub(super) fn ways(config: &Config, again: bool) -> anyhow::Result<Vec<Way>> {
         let every = NonZeroU32::new(emit.pictures_every).unwrap_or(NonZeroU32::MIN);
         let name = format!("pictures in {}", folder.display());
         let open = move |_| -> anyhow::Result<Option<Box<dyn Sink>>> {
-            Ok(Some(Box::new(PictureFolder::open(&folder, "frostglass-", every, emit.pictures_max_mib)?)))
+            Ok(Some(Box::new(PictureFolder::open(&folder, "frostglass", every, emit.pictures_max_mib)?)))
         };
         ways.push(Way { name, open: Box::new(open), once: false, per_format: false });
     }

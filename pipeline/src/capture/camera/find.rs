@@ -22,11 +22,17 @@ pub struct Found {
 }
 
 impl Found {
-    /// What finds it again under another number: driver, name and place on the bus.
+    /// What finds it again under another number: its place on the bus, which of the device's nodes it is, driver and name.
     #[must_use]
     pub fn identity(&self) -> String {
         let Capability { driver, card, bus, .. } = &self.capability;
-        format!("{bus} ({driver}, {card})")
+        let node = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let index = node.file_name().map(|name| Path::new("/sys/class/video4linux").join(name).join("index"));
+        let index = index.and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
+        // Most have one node that gives pictures; the others of a device with several are other eyes.
+        let index = index.trim().parse().ok().filter(|&index: &u32| index > 0);
+        let place = index.map_or_else(|| bus.clone(), |index| format!("{bus}, node {index}"));
+        format!("{place} ({driver}, {card})")
     }
 }
 
@@ -72,7 +78,7 @@ pub fn nodes() -> Vec<PathBuf> {
 /// Whether a path names a device, there or not.
 #[must_use]
 pub fn is_device(path: &Path) -> bool {
-    path.starts_with("/dev") || fs::metadata(path).is_ok_and(|about| about.file_type().is_char_device())
+    fs::metadata(path).map_or_else(|_| path.starts_with("/dev"), |about| about.file_type().is_char_device())
 }
 
 fn sibling(path: &Path, capability: &Capability) -> String {
@@ -136,4 +142,26 @@ pub(crate) fn holders(path: &Path) -> String {
         }
     }
     if list.is_empty() { String::new() } else { format!(" by {}", list.join(" and ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_told_by_what_it_is_and_by_its_name_when_it_is_not_there() {
+        assert!(is_device(Path::new("/dev/null")) && is_device(Path::new("/dev/video-of-nobody")));
+        let clip = tempfile::NamedTempFile::new().unwrap();
+        assert!(!is_device(clip.path()) && !is_device(Path::new("clip.mp4")));
+        assert!(!is_device(Path::new("/dev")), "a folder is played");
+    }
+
+    #[test]
+    fn a_refusal_of_the_system_is_told_in_words_that_help() {
+        let told = |code| why_not_opened(Path::new("/dev/null"), io::Error::from_raw_os_error(code)).to_string();
+        assert!(told(2).contains("no such device"), "{}", told(2));
+        assert!(told(6).contains("no driver"), "{}", told(6));
+        assert!(told(13).contains("not permitted") && told(13).contains("group `"), "{}", told(13));
+        assert!(told(16).contains("in use"), "{}", told(16));
+    }
 }

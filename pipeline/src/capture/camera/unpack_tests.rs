@@ -195,3 +195,42 @@ fn colours_are_what_the_driver_says_or_what_the_standard_makes_of_it() {
     assert_eq!(of(7, 0, 2), yuv(Matrix::Bt601, Range::Limited));
     assert_eq!(of(10, 6, 2), yuv(Matrix::Bt2020, Range::Limited));
 }
+
+/// As webcams give it: 4:2:2, without Huffman tables.
+fn webcam_jpeg(size: Size) -> Vec<u8> {
+    let pixels = size.width as usize * size.height as usize;
+    let colours = (0..pixels).flat_map(|at| [(at % 251) as u8, (at / 7 % 251) as u8, (at / 300 % 251) as u8]);
+    let mut bytes = Vec::new();
+    let mut encoder = jpeg_encoder::Encoder::new(&mut bytes, 80);
+    encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::F_2_1);
+    let (width, height) = (size.width as u16, size.height as u16);
+    encoder.encode(&colours.collect::<Vec<_>>(), width, height, jpeg_encoder::ColorType::Rgb).unwrap();
+    while let Some(at) = bytes.windows(2).position(|two| two == [0xff, 0xc4]) {
+        let length = usize::from(u16::from_be_bytes([bytes[at + 2], bytes[at + 3]])) + 2;
+        bytes.drain(at..at + length);
+    }
+    bytes
+}
+
+#[test]
+fn a_compressed_frame_that_was_cut_at_any_tenth_gives_no_frame() {
+    let size = Size::new(320, 240);
+    let whole = webcam_jpeg(size);
+    let mut unpack = Unpack::new(&layout(b"MJPG", size, 1, [0, 0, 0]), Kind::Capture).unwrap();
+    let pool = Pool::new(unpack.format(), 1);
+    let mut unpack_these = |bytes: &[u8]| {
+        let mut blank = pool.blank().unwrap();
+        unpack.unpack(&lists(&[bytes.to_vec()]), &mut blank)
+    };
+    assert_eq!(unpack_these(&whole), Ok(()));
+    for tenth in 0..10 {
+        let cut = &whole[..whole.len() * tenth / 10];
+        assert!(matches!(unpack_these(cut), Err(FrameFault::Broken(_))), "cut at {tenth} tenths");
+        // A driver's buffer keeps the end of an older frame behind it.
+        let mut mixed = cut.to_vec();
+        mixed.extend([0; 64]);
+        assert!(matches!(unpack_these(&mixed), Err(FrameFault::Broken(_))), "cut at {tenth} tenths, then zeroes");
+    }
+    let other = webcam_jpeg(Size::new(160, 120));
+    assert!(matches!(unpack_these(&other), Err(FrameFault::OtherFormat(_))), "another size ends the camera");
+}
