@@ -46,6 +46,7 @@ fn a_pixel_process_that_dies_leaves_masked_frames_and_is_started_again() {
     assert_eq!(fault["masked"], "everything", "{fault}");
     let told = run.end();
     assert!(told.contains("the pixel process ended"), "{told}");
+    assert!(!told.contains('\u{1b}') && !told.contains("[2m"), "a file gets no colours: {told:?}");
     // The stream: clear, then wholly masked, then clear, and never another size.
     let clip = Clip::parse(&fs::read(dir.path().join("out.y4m")).unwrap());
     let flat: Vec<bool> = clip.frames.iter().map(|frame| is_flat(&clip, frame)).collect();

@@ -13,6 +13,7 @@ mod redact;
 mod run;
 mod stills;
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -120,8 +121,10 @@ pub(crate) fn start_log(level: &str) {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(format!("{level},ort=error")));
     // A second start in one process (tests) keeps the first one's.
-    let _ =
-        tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr).try_init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
+    // A file or a journal wants no colours.
+    let log = log.with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr);
+    let _ = log.try_init();
 }
 
 /// The config that a command was given, or the defaults.
