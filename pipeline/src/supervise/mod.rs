@@ -309,14 +309,15 @@ impl Supervisor {
         child.kill();
         let stood = std::mem::take(&mut self.pixel.stands);
         self.hatch = None;
-        self.restarts += 1;
-        self.tell_gone();
         if self.ending.is_some() || self.outcome.is_some() || !self.pixel.stood {
             self.over(well);
             self.ending.get_or_insert_with(Instant::now);
+            // Without news that it is gone, after which masked frames would follow.
             self.finish_front();
             return;
         }
+        self.restarts += 1;
+        self.tell_gone();
         self.plan(Role::Pixel, stood, child.since);
         let due = self.pixel.due.map_or(Duration::ZERO, |due| due.saturating_duration_since(Instant::now()));
         let what =
