@@ -27,6 +27,9 @@ pub enum Kind {
 pub struct Score(f32);
 
 impl Score {
+    /// As sure as can be.
+    pub const SURE: Self = Self(1.0);
+
     /// A score; `None` for NaN and for what is outside of `0..=1`.
     #[must_use]
     pub fn new(value: f32) -> Option<Self> {

@@ -24,19 +24,49 @@ pub enum Findings {
 pub struct Inspected {
     pub(crate) frame: RawFrame,
     pub(crate) findings: Findings,
-    pub(crate) also: Vec<Area>,
+    pub(crate) also: Vec<Also>,
+}
+
+/// What is hidden beyond the findings.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Also {
+    /// All of it.
+    Area(Area),
+    /// The head around a face that must be there.
+    Face(Area),
+    /// A head, hair and all.
+    Head(Area),
+    /// As if it had been found in this very frame.
+    Seen(Detection),
 }
 
 impl Inspected {
     /// Ties findings to the frame they were found in.
     #[must_use]
-    pub fn new(frame: RawFrame, findings: Findings) -> Self {
-        Self { frame, findings, also: Vec::new() }
+    pub fn new(mut frame: RawFrame, findings: Findings) -> Self {
+        let also = frame.take_further();
+        Self { frame, findings, also }
     }
 
     /// Hides this area too. There is no way to take it back.
     pub fn hide_also(&mut self, area: Area) {
-        self.also.push(area);
+        self.also.push(Also::Area(area));
+    }
+
+    /// Hides the head around this face too, one that no network saw in this frame but that must be there.
+    pub fn hide_face_also(&mut self, face: Area) {
+        self.also.push(Also::Face(face));
+    }
+
+    /// Hides this head too, hair and all.
+    pub fn hide_head_also(&mut self, head: Area) {
+        self.also.push(Also::Head(head));
+    }
+
+    /// Hides what this calls for too, as if it had been found in this very frame: of a person what the policy says. A face
+    /// that is told so stands for its person's head as a found one does: it is for places that are known, not guessed.
+    pub fn see_also(&mut self, detection: Detection) {
+        self.also.push(Also::Seen(detection));
     }
 
     /// Whether this frame will leave wholly masked.

@@ -13,6 +13,7 @@ use std::time::Duration;
 use zeroize::Zeroize;
 
 use crate::detection::Detection;
+use crate::findings::Also;
 use crate::geometry::Chroma;
 use crate::picture::{Format, Picture, Plane, PlaneMut};
 use crate::zone::Zones;
@@ -54,10 +55,17 @@ impl RawFrame {
         self.handle.slot_mut().map(|slot| slot.planes_mut(format))
     }
 
-    pub(crate) fn keep_notepad(&mut self, mut notepad: Vec<Detection>) {
+    /// An empty list for what else is to be hidden, with the room that earlier frames needed.
+    pub(crate) fn take_further(&mut self) -> Vec<Also> {
+        self.handle.slot_mut().map(|slot| std::mem::take(&mut slot.further)).unwrap_or_default()
+    }
+
+    /// The lists are done with; their room serves the next frame.
+    pub(crate) fn keep_lists(&mut self, mut notepad: Vec<Detection>, mut further: Vec<Also>) {
         notepad.clear();
+        further.clear();
         if let Some(slot) = self.handle.slot_mut() {
-            slot.notepad = notepad;
+            (slot.notepad, slot.further) = (notepad, further);
         }
     }
 
@@ -163,7 +171,7 @@ impl Pool {
     /// Allocates `slots` frames of `format`, zeroed.
     #[must_use]
     pub fn new(format: Format, slots: usize) -> Self {
-        let slot = || Arc::new(Slot { bytes: vec![0; format.bytes()], notepad: Vec::new() });
+        let slot = || Arc::new(Slot { bytes: vec![0; format.bytes()], notepad: Vec::new(), further: Vec::new() });
         let free = (0..slots).map(|_| slot()).collect();
         Self { shared: Arc::new(Shared { format, free: Mutex::new(free) }) }
     }
@@ -254,6 +262,7 @@ impl Drop for Handle {
 struct Slot {
     bytes: Vec<u8>,
     notepad: Vec<Detection>,
+    further: Vec<Also>,
 }
 
 impl Slot {

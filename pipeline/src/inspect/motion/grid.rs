@@ -11,11 +11,11 @@ const LONGER_SIDE: u32 = 160;
 const SAMPLED_ROWS: u32 = 4;
 
 /// Shape of the grid and the means of the frame that was read last.
-pub(super) struct Grid {
-    pub(super) columns: usize,
-    pub(super) rows: usize,
+pub(in crate::inspect) struct Grid {
+    pub(in crate::inspect) columns: usize,
+    pub(in crate::inspect) rows: usize,
     /// Mean luma above black of each cell, row by row, in `0..=255`.
-    pub(super) means: Vec<f32>,
+    pub(in crate::inspect) means: Vec<f32>,
     format: Format,
     /// First pixel of each column of cells, and the end of the last.
     edges: Vec<usize>,
@@ -24,7 +24,7 @@ pub(super) struct Grid {
 }
 
 impl Grid {
-    pub(super) fn new(format: Format) -> Self {
+    pub(in crate::inspect) fn new(format: Format) -> Self {
         let (width, height) = (format.size.width, format.size.height);
         let longer = width.max(height).max(1);
         let cells = |side: u32| {
@@ -38,7 +38,7 @@ impl Grid {
     }
 
     /// Reads a picture; `false`, and nothing read, when it has another format than the grid was made for.
-    pub(super) fn read(&mut self, picture: &Picture<'_>) -> bool {
+    pub(in crate::inspect) fn read(&mut self, picture: &Picture<'_>) -> bool {
         if picture.format() != self.format || self.means.is_empty() {
             return false;
         }

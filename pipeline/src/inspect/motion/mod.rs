@@ -12,7 +12,7 @@
 
 mod attention;
 mod background;
-mod grid;
+pub(in crate::inspect) mod grid;
 mod regions;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@
 
 use super::{PersonRule, Policy, Style, clipped};
 use crate::detection::{Detection, Kind};
+use crate::findings::Also;
 use crate::geometry::{Area, Rect, Size};
 use crate::picture::Format;
 
@@ -37,39 +38,59 @@ const HEAD_HEIGHT: f32 = 0.24;
 const HEAD_WIDTH: f32 = 0.66;
 
 /// What has to be hidden, as shapes.
-pub(super) fn shapes(found: &[Detection], policy: &Policy, size: Size, shapes: &mut Vec<Shape>) {
+pub(super) fn shapes(found: &[Detection], also: &[Also], policy: &Policy, size: Size, shapes: &mut Vec<Shape>) {
     let margin = if (0.0..=4.0).contains(&policy.margin) { policy.margin } else { 4.0 };
-    for Detection { kind, area, .. } in found {
-        let (head, margin) = match (kind, policy.persons) {
-            (Kind::Face, _) => (*area, margin),
+    let around = |head: Area, margin: f32| match policy.style {
+        Style::Blur => Shape::Round(Head::around(head, margin, size)),
+        Style::Mosaic | Style::Solid => Shape::Block(grown(head, margin, UPWARD)),
+    };
+    let scene = Scene { found, also };
+    for Detection { kind, area, .. } in scene.seen() {
+        shapes.push(match (kind, policy.persons) {
+            (Kind::Face, _) => around(area, margin),
             (Kind::Person, PersonRule::None) => continue,
-            (Kind::Person, PersonRule::Body) => {
-                shapes.push(Shape::Block(grown(*area, 0.06, 0.5)));
-                continue;
-            }
-            (Kind::Person, PersonRule::Head) if face_was_found(*area, found, size) => continue,
+            (Kind::Person, PersonRule::Body) => Shape::Block(grown(area, 0.06, 0.5)),
+            (Kind::Person, PersonRule::Head) if scene.has_face_of(area, size) => continue,
             // The share of the box is a head already, not a face.
-            (Kind::Person, PersonRule::Head) => (head_of(*area, size), margin / 4.0),
-        };
-        match policy.style {
-            Style::Blur => shapes.push(Shape::Round(Head::around(head, margin, size))),
-            Style::Mosaic | Style::Solid => shapes.push(Shape::Block(grown(head, margin, UPWARD))),
-        }
+            (Kind::Person, PersonRule::Head) => around(head_of(area, size), margin / 4.0),
+        });
     }
+    shapes.extend(also.iter().filter_map(|also| match also {
+        Also::Area(area) => Some(Shape::Block(*area)),
+        Also::Face(face) => Some(around(*face, margin)),
+        Also::Head(head) => Some(around(*head, margin / 4.0)),
+        Also::Seen(_) => None,
+    }));
 }
 
-/// Whether the face of this person is among those found: one whose middle lies where this person's head must be, and
-/// that fits no other person better. A face behind somebody's shoulder does not uncover that somebody.
-fn face_was_found(person: Area, found: &[Detection], size: Size) -> bool {
-    let head = head_of(person, size);
-    let mut faces = found.iter().filter(|seen| seen.kind == Kind::Face).map(|seen| seen.area);
-    faces.any(|face| {
-        let off = distance(face, head);
-        let others = found.iter().filter(|seen| seen.kind == Kind::Person && seen.area != person);
-        // A face is no speck in a person's box, and no poster behind it.
-        let fits = (0.05..0.8).contains(&(face.height() / person.height().max(f32::MIN_POSITIVE)));
-        fits && off <= 1.0 && others.map(|other| distance(face, head_of(other.area, size))).all(|other| off <= other)
-    })
+/// All that is known to be in the picture.
+struct Scene<'a> {
+    found: &'a [Detection],
+    also: &'a [Also],
+}
+
+impl Scene<'_> {
+    fn seen(&self) -> impl Iterator<Item = Detection> {
+        let also = self.also.iter().filter_map(|also| match also {
+            Also::Seen(seen) => Some(*seen),
+            _ => None,
+        });
+        self.found.iter().copied().chain(also)
+    }
+
+    /// Whether the face of this person is among what was seen: one whose middle lies where this person's head must be, and
+    /// that fits no other person better. A face behind somebody's shoulder does not uncover that somebody.
+    fn has_face_of(&self, person: Area, size: Size) -> bool {
+        let head = head_of(person, size);
+        let mut faces = self.seen().filter(|seen| seen.kind == Kind::Face).map(|seen| seen.area);
+        faces.any(|face| {
+            let off = distance(face, head);
+            let mut others = self.seen().filter(|seen| seen.kind == Kind::Person && seen.area != person);
+            // A face is no speck in a person's box, and no poster behind it.
+            let fits = (0.05..0.8).contains(&(face.height() / person.height().max(f32::MIN_POSITIVE)));
+            fits && off <= 1.0 && others.all(|other| off <= distance(face, head_of(other.area, size)))
+        })
+    }
 }
 
 /// How far the middle of a face is from the middle of a head: 0 in its middle, 1 at its edge, more outside.
@@ -221,7 +242,7 @@ mod tests {
         let face = seen(Kind::Face, [0.18, 0.12, 0.22, 0.17]);
         let count = |found: &[Detection]| {
             let mut found_shapes = Vec::new();
-            shapes(found, &policy, size, &mut found_shapes);
+            shapes(found, &[], &policy, size, &mut found_shapes);
             found_shapes.len()
         };
         assert_eq!(count(&[one, face]), 1, "the face is this person's");

@@ -93,8 +93,7 @@ impl Redactor {
         // Painted before already, unless the frame was exposed with other zones than ours.
         self.zones.paint(format, &mut planes);
         self.shapes.clear();
-        head::shapes(&found, &self.policy, format.size, &mut self.shapes);
-        self.shapes.extend(also.iter().map(|area| Shape::Block(*area)));
+        head::shapes(&found, &also, &self.policy, format.size, &mut self.shapes);
         match self.policy.style {
             Style::Blur => self.blur(&mut planes),
             Style::Solid => {
@@ -110,7 +109,7 @@ impl Redactor {
                 self.mosaic.paint(&self.groups, format, &mut planes);
             }
         }
-        frame.keep_notepad(found);
+        frame.keep_lists(found, also);
         RedactedFrame::painted(frame.into_handle(), format, stamp)
     }
 

@@ -1,0 +1,242 @@
+//! What tracks leave behind in the held frames, and what of it is hidden in each.
+//!
+//! **Invariant.** Of a frame only more is hidden, never less. A sighting counts on its own side of a cut only. Weak
+//! detections hide nothing before their track was seen a second time within the look-ahead, or strongly once.
+
+use std::collections::VecDeque;
+
+use frostglass_vault::{Area, Detection, Inspected, Kind, MOST_DETECTIONS, Score};
+
+use super::fill::{Filled, Reaches, Spot, fill};
+use super::{Clues, Place, Shift, Sighting};
+
+/// How far tracks reach beyond what was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// Frames that are known after the one that leaves.
+    pub look_ahead: usize,
+    /// Frames for which a lost track stays masked, and for which a new one is filled backwards as far as the look-ahead goes.
+    pub linger: usize,
+    /// The person network looks at one of so many frames.
+    pub persons_every: usize,
+}
+
+/// The tracks of the frames that are held, and of some before.
+#[derive(Debug)]
+pub struct Trails {
+    reach: Reach,
+    trails: Vec<Trail>,
+    /// How the picture moved from each frame that was looked at to the next; a cut begins a new chain.
+    steps: VecDeque<Step>,
+    /// For the frame that leaves: the way from each frame of the chain into it.
+    ways: Vec<(u64, Shift)>,
+    spots: Vec<Spot>,
+    /// Room of trails that ended.
+    spare: Vec<VecDeque<Seen>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    sequence: u64,
+    shift: Shift,
+    cut: bool,
+}
+
+#[derive(Debug)]
+struct Trail {
+    track: u64,
+    kind: Kind,
+    seen: VecDeque<Seen>,
+    /// Some network was sure of it once.
+    strong: bool,
+    shown: Shown,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    sequence: u64,
+    place: Place,
+    strong: bool,
+}
+
+/// Frames on each side whose boxes have a say in how large a mask is.
+const STEADY_OVER: i64 = 2;
+/// A track that was only ever weak stays masked for so many frames.
+const WEAK_LINGER: i64 = 4;
+
+impl Trails {
+    /// No tracks yet.
+    #[must_use]
+    pub fn new(reach: Reach) -> Self {
+        let (trails, steps, spots) = (Vec::with_capacity(64), VecDeque::with_capacity(128), Vec::with_capacity(128));
+        Self { reach, trails, steps, ways: Vec::with_capacity(128), spots, spare: Vec::new() }
+    }
+
+    /// Takes in what was told of a frame. Frames come in order.
+    pub fn note(&mut self, sequence: u64, clues: &Clues) {
+        if self.steps.back().is_some_and(|last| last.sequence >= sequence) {
+            return;
+        }
+        self.steps.push_back(Step { sequence, shift: clues.shift, cut: clues.cut });
+        for Sighting { track, kind, area, strong } in clues.sightings.iter().copied() {
+            let seen = Seen { sequence, place: Place::of(area), strong };
+            // Tracks are numbered in the order in which they begin.
+            match self.trails.binary_search_by_key(&track, |trail| trail.track) {
+                Ok(at) => {
+                    self.trails[at].seen.push_back(seen);
+                    self.trails[at].strong |= strong;
+                }
+                Err(_) if self.trails.len() >= 2 * MOST_DETECTIONS => {}
+                Err(at) => {
+                    let mut first = self.spare.pop().unwrap_or_default();
+                    first.push_back(seen);
+                    self.trails.insert(at, Trail { track, kind, seen: first, strong, shown: Shown::default() });
+                }
+            }
+        }
+    }
+
+    /// Hides in a frame that leaves what tracks say of it. Frames leave in order, and each has been noted before unless
+    /// nobody looked at it.
+    pub fn fill(&mut self, inspected: &mut Inspected, sequence: u64) {
+        self.find_ways(sequence);
+        let mut trails = std::mem::take(&mut self.trails);
+        for trail in &mut trails {
+            self.spots.clear();
+            for seen in &trail.seen {
+                if let Ok(at) = self.ways.binary_search_by_key(&seen.sequence, |way| way.0) {
+                    let frames = i64::try_from(seen.sequence).unwrap_or(i64::MAX) - i64::try_from(sequence).unwrap_or(0);
+                    self.spots.push(Spot { frames, place: self.ways[at].1.carry(seen.place) });
+                }
+            }
+            self.fill_one(trail, inspected, sequence);
+        }
+        self.trails = trails;
+        self.forget(sequence);
+    }
+
+    fn fill_one(&self, trail: &mut Trail, inspected: &mut Inspected, sequence: u64) {
+        let Some(reaches) = self.reaches(trail) else { return };
+        let Some(filled) = fill(&self.spots, reaches) else {
+            trail.shown = Shown::default();
+            return;
+        };
+        let found_now = trail.seen.iter().any(|seen| seen.sequence == sequence && seen.strong);
+        match (trail.kind, filled) {
+            (Kind::Face, Filled::Known(place)) => {
+                let near = self.spots.iter().filter(|spot| spot.frames.abs() <= STEADY_OVER);
+                let shown = trail.shown.steady(near.fold(place.size, |most, spot| larger(most, spot.place.size)));
+                if !found_now && let Some(area) = place.area() {
+                    inspected.see_also(detection(Kind::Face, area));
+                }
+                hide_face(inspected, Place { size: larger(shown, place.size), ..place });
+            }
+            (Kind::Face, Filled::Guessed(place)) => {
+                let shown = trail.shown.steady(place.size);
+                hide_face(inspected, Place { size: larger(shown, place.size), ..place });
+            }
+            (Kind::Person, Filled::Known(place) | Filled::Guessed(place)) => {
+                if !found_now && let Some(area) = place.area() {
+                    inspected.see_also(detection(Kind::Person, area));
+                }
+            }
+        }
+    }
+
+    /// How far a trail reaches; `None` when it does not count (yet).
+    fn reaches(&self, trail: &Trail) -> Option<Reaches> {
+        let frames = |frames: usize| i64::try_from(frames).unwrap_or(i64::MAX);
+        let (linger, ahead) = (frames(self.reach.linger), frames(self.reach.look_ahead));
+        let every = if trail.kind == Kind::Person { frames(self.reach.persons_every) } else { 1 };
+        let forwards = if trail.strong { linger.saturating_add(every - 1) } else { linger.min(WEAK_LINGER) };
+        let comes_again = || self.spots.windows(2).any(|pair| pair[1].frames - pair[0].frames <= ahead.max(1) * every);
+        let counts = trail.strong || comes_again();
+        // Weak ones in single frames far apart are not bridged.
+        let between = if trail.strong { forwards.saturating_add(ahead) } else { ahead.max(1) * every };
+        counts.then_some(Reaches { forwards, backwards: forwards.min(ahead), between })
+    }
+
+    /// The way from each frame around into this one.
+    fn find_ways(&mut self, sequence: u64) {
+        self.ways.clear();
+        let here = self.steps.partition_point(|step| step.sequence < sequence);
+        let is_known = self.steps.get(here).is_some_and(|step| step.sequence == sequence);
+        if !is_known {
+            return;
+        }
+        let mut way = Shift::NONE;
+        for at in (0..here).rev() {
+            let next = self.steps[at + 1];
+            if next.cut {
+                break;
+            }
+            way = next.shift.then(way);
+            self.ways.push((self.steps[at].sequence, way));
+        }
+        self.ways.reverse();
+        self.ways.push((sequence, Shift::NONE));
+        let mut way = Shift::NONE;
+        for step in self.steps.iter().skip(here + 1).take_while(|step| !step.cut) {
+            way = step.shift.back().then(way);
+            self.ways.push((step.sequence, way));
+        }
+    }
+
+    /// What no later frame can want.
+    fn forget(&mut self, sequence: u64) {
+        let frames = self.reach.linger.max(1) + 2 * self.reach.persons_every + 4;
+        let oldest = sequence.saturating_sub(frames as u64);
+        while self.steps.front().is_some_and(|step| step.sequence < oldest) {
+            self.steps.pop_front();
+        }
+        let spare = &mut self.spare;
+        self.trails.retain_mut(|trail| {
+            while trail.seen.front().is_some_and(|seen| seen.sequence < oldest) {
+                trail.seen.pop_front();
+            }
+            if trail.seen.is_empty() && spare.len() < 64 {
+                spare.push(std::mem::take(&mut trail.seen));
+                return false;
+            }
+            !trail.seen.is_empty()
+        });
+    }
+}
+
+/// The size of a mask, which does not follow each tremor of the boxes: what jitters shows a little more of the head in
+/// each frame.
+#[derive(Clone, Copy, Debug, Default)]
+struct Shown {
+    size: [f32; 2],
+}
+
+/// Sizes come in steps of this ratio, and shrink when they have become smaller by more than two.
+const STEP: f32 = 1.1;
+
+impl Shown {
+    fn steady(&mut self, wanted: [f32; 2]) -> [f32; 2] {
+        for axis in 0..2 {
+            let shown = &mut self.size[axis];
+            let wanted = wanted[axis].max(1e-6);
+            if wanted > *shown || wanted * STEP * STEP < *shown {
+                *shown = STEP.powf((wanted.ln() / STEP.ln()).ceil());
+            }
+        }
+        self.size
+    }
+}
+
+fn larger(one: [f32; 2], two: [f32; 2]) -> [f32; 2] {
+    [one[0].max(two[0]), one[1].max(two[1])]
+}
+
+fn hide_face(inspected: &mut Inspected, place: Place) {
+    if let Some(area) = place.area() {
+        inspected.hide_face_also(area);
+    }
+}
+
+/// What a track says of a frame is as sure as can be.
+fn detection(kind: Kind, area: Area) -> Detection {
+    Detection { kind, area, score: Score::SURE }
+}
