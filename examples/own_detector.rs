@@ -8,7 +8,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use frostglass::clock::{Clock, SystemClock};
 use frostglass::inspect::Inspector;
 use frostglass_models::{DetectError, Detector};
 use frostglass_vault::{
@@ -53,8 +52,7 @@ fn main() {
     }
     let zones = Arc::new(Zones::none());
     let mut raw = blank.expose(Stamp { sequence: 0, time: Duration::ZERO }, &zones);
-    let wall = SystemClock::start().wall();
-    let findings = Inspector::new(Box::new(BrightSpots)).inspect(raw.lend(), wall, &mut Vec::new());
+    let findings = Inspector::new(Box::new(BrightSpots)).inspect(raw.lend());
     println!("{findings:?}");
 
     let policy = Policy { style: Style::Blur, persons: PersonRule::None, margin: 1.0 };

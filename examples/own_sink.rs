@@ -59,7 +59,7 @@ fn main() -> anyhow::Result<()> {
         inspector: Inspector::new(face_detector(&Runtime::load()?, &setup)?),
         redactor: Redactor::new(policy, format, Arc::clone(&zones)),
         zones,
-        limits: Limits { look_ahead: 3, deadline: Duration::from_secs(30), frame_time: Duration::from_millis(40) },
+        limits: Limits::new(3, Duration::from_secs(30), Duration::from_millis(40)),
     };
     let shared = Shared { clock: Arc::new(SystemClock::start()), metrics: Arc::default(), stop: Arc::default() };
     let (mut hatch, front) = in_process(4, WhenFull::Wait);

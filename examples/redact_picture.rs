@@ -35,11 +35,7 @@ fn main() -> anyhow::Result<()> {
     let mut blank = Pool::new(format, 1).blank().context("no memory")?;
     source.read(&mut blank)?.context("no picture in this file")?;
     let mut raw = blank.expose(Stamp { sequence: 0, time: Duration::ZERO }, &zones);
-    let findings = inspector.inspect(
-        raw.lend(),
-        frostglass::clock::Clock::wall(&frostglass::clock::SystemClock::start()),
-        &mut Vec::new(),
-    );
+    let findings = inspector.inspect(raw.lend());
 
     let policy = Policy { style: Style::Blur, persons: PersonRule::Head, margin: 0.5 };
     let redacted = Redactor::new(policy, format, zones).redact(Inspected::new(raw, findings));

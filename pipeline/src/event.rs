@@ -109,6 +109,12 @@ pub struct Health {
     /// Walls that the processes stand without.
     #[serde(default)]
     pub walls_missing: Vec<String>,
+    /// Points of masks that were looked at again in the pixels that left, and showed what they had to.
+    #[serde(default)]
+    pub proved: u64,
+    /// Frames in which one did not: they left wholly masked.
+    #[serde(default)]
+    pub refuted: u64,
 }
 
 /// Percentiles of a latency, in milliseconds; 0 when no frame left.

@@ -38,6 +38,8 @@ impl Metrics {
             dropped: self.capture.dropped.get(),
             gaps: self.capture.gaps.get(),
             detail: self.inspect.detail.get(),
+            proved: self.emit.proved.get(),
+            refuted: self.emit.refuted.get(),
             ..event::Health::default()
         }
     }
@@ -97,6 +99,10 @@ pub struct Emit {
     pub out: Counter,
     /// Those of them that were wholly masked.
     pub masked: Counter,
+    /// Points of masks that were looked at again in what left, and showed what they had to.
+    pub proved: Counter,
+    /// Frames in which one did not; they left wholly masked.
+    pub refuted: Counter,
     /// Frames that were replaced by newer ones because the front was slow.
     pub replaced: Counter,
     /// From capture to the hatch.
@@ -116,6 +122,11 @@ impl Counter {
     /// So many more.
     pub fn add(&self, count: u64) {
         self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// It is so many now.
+    pub fn set(&self, count: u64) {
+        self.0.store(count, Ordering::Relaxed);
     }
 
     /// The number.

@@ -14,11 +14,10 @@ use frostglass_vault::{Redactor, Zones};
 
 use crate::capture::Rate;
 use crate::clock::{Clock, SystemClock};
-use crate::commands::{Medium, Networks, all_cores, hidden_zones, open_camera, policy, summary, watch};
+use crate::commands::{Medium, Networks, all_cores, hidden_zones, open_camera, live_limits, policy, summary, with_watch};
 use crate::config::Config;
 use crate::event::Event;
 use crate::hatch::shared::{FrontEnd, Messages, SharedHatch, ToldFormat};
-use crate::hold::Limits;
 use crate::metrics::Metrics;
 use crate::path::{Manners, PathError, Shared, Stages};
 use crate::sandbox::{Role, Stage, enter};
@@ -49,15 +48,12 @@ pub(crate) fn run(wire: Wire) -> anyhow::Result<ExitCode> {
     missing.extend(enter(Role::Pixel, Stage::BeforeThreads));
 
     let zones = Arc::new(Zones::new(&hidden_zones(&config), format));
-    let mut inspector = networks.inspector((all_cores() / 2).max(1))?;
-    if let Some(watch) = watch(&config, format) {
-        inspector = inspector.with_watch(watch);
-    }
+    let inspector = with_watch(networks.inspector((all_cores() / 2).max(1))?, &config, format, true);
     let stages = Stages {
         redactor: Redactor::new(policy(&config), format, Arc::clone(&zones)),
         zones,
         inspector,
-        limits: Limits { look_ahead: config.hold.frames, deadline: config.hold.deadline, frame_time: rate.time_of(1) },
+        limits: live_limits(&config, rate.time_of(1)),
     };
     stand_up(&wire, &end, format, rate, camera.identity)?;
     drop(end);

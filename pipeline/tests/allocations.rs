@@ -7,6 +7,7 @@ use std::time::Duration;
 use frostglass::capture::Source;
 use frostglass::capture::y4m::Y4mSource;
 use frostglass::hatch::{Hatch, Outbound, Received, WhenFull, in_process};
+use frostglass::hold::track::Clues;
 use frostglass::hold::{Hold, Leaving, Limits};
 use frostglass::inspect::Inspector;
 use frostglass::inspect::motion::{Watch, WatchSettings};
@@ -47,12 +48,13 @@ fn a_frame_allocates_nothing_on_its_way() {
     let mut inspector = Inspector::new(Box::new(Wandering(0))).with_watch(Watch::new(WatchSettings::default(), format));
     let policy = Policy { style: Style::Blur, persons: PersonRule::Head, margin: 0.5 };
     let mut redactor = Redactor::new(policy, format, Arc::clone(&zones));
-    let limits = Limits { look_ahead: 3, deadline: Duration::from_secs(1), frame_time: Duration::from_millis(40) };
+    let limits = Limits::new(3, Duration::from_secs(1), Duration::from_millis(40));
     let mut hold = Hold::new(limits);
     let pool = Pool::new(format, 8);
     let (mut hatch, front) = in_process(2, WhenFull::Replace);
 
     let mut events = Vec::with_capacity(16);
+    let mut clues = Clues::default();
     let mut left = 0;
     let mut step = |number: usize| {
         let now = Duration::from_millis(40) * number as u32;
@@ -61,8 +63,8 @@ fn a_frame_allocates_nothing_on_its_way() {
         let raw = blank.expose(Stamp { sequence: number as u64, time }, &zones);
         let look = hold.take_in(raw, now);
         events.clear();
-        let findings = inspector.inspect(look, jiff::Timestamp::UNIX_EPOCH, &mut events);
-        hold.settle(number as u64, findings);
+        let findings = inspector.inspect_next(look, jiff::Timestamp::UNIX_EPOCH, &mut events, &mut clues);
+        hold.settle(number as u64, findings, &clues);
         while let Some((Leaving::Frame(inspected), _)) = hold.leave(now) {
             hatch.publish(Outbound::Frame(redactor.redact(inspected))).unwrap();
             let Some(Received::Frame(frame)) = front.receive(Duration::ZERO) else { panic!("it was published") };

@@ -134,7 +134,7 @@ fn run_within(
         inspector: Inspector::new(Box::new(Fake(detector))),
         redactor: Redactor::new(policy, FORMAT, Arc::clone(&zones)),
         zones,
-        limits: Limits { look_ahead, deadline, frame_time: Duration::from_millis(10) },
+        limits: Limits::new(look_ahead, deadline, Duration::from_millis(10)),
     };
     path::run(source, stages, basket, manners, shared)
 }

@@ -21,7 +21,7 @@ use std::sync::atomic::AtomicBool;
 use clap::{Parser, Subcommand};
 
 pub(crate) use hides::{hides, summary, uncovered};
-pub(crate) use networks::{Medium, Networks, all_cores, hidden_zones, policy, watch};
+pub(crate) use networks::{Medium, Networks, all_cores, hidden_zones, live_limits, policy, with_watch};
 pub(crate) use run::{open_camera, servable};
 
 /// Decides what may leave a camera: blurs faces, paints over zones, lets out only redacted frames and motion events.

@@ -1,11 +1,14 @@
 //! From a config to networks that are loaded and have proved themselves.
 
+use std::time::Duration;
+
 use anyhow::Context;
 use frostglass_models::{Detail, FaceSetup, Family, NetworkFile, Runtime, face_detector, person_detector};
-use frostglass_vault::{PersonRule, Policy, Zone};
+use frostglass_vault::{Format, PersonRule, Policy, Zone};
 
 use crate::config::{self, Config, FaceModel, PersonModel, ZoneRule};
-use crate::inspect::Inspector;
+use crate::hold::Limits;
+use crate::inspect::{Inspector, SELDOM};
 use crate::inspect::motion::{Watch, WatchRule, WatchSettings, WatchZone};
 
 /// What the networks look at.
@@ -90,15 +93,51 @@ pub(crate) fn policy(config: &Config) -> Policy {
     Policy { style: config.faces.style, persons: config.persons.rule, margin: config.faces.margin }
 }
 
+/// How long the frames of a camera are held, and how far tracks reach.
+pub(crate) fn live_limits(config: &Config, frame_time: Duration) -> Limits {
+    // Under overload, persons may be looked for less often than the owner wished.
+    let seldom = if config.hold.may_lower_detail { SELDOM } else { 1 };
+    Limits {
+        look_ahead: config.hold.frames,
+        deadline: config.hold.deadline,
+        frame_time,
+        linger: config.hold.linger as usize,
+        persons_every: config.persons.every as usize * seldom as usize,
+    }
+}
+
+/// The same for a file, which is known far ahead: as many frames as fit into [`WINDOW_BYTES`], at most [`WINDOW_FRAMES`], and
+/// no fewer than a camera's.
+pub(crate) fn file_limits(config: &Config, format: Format, deadline: Duration, frame_time: Duration) -> Limits {
+    let fit = (WINDOW_BYTES / format.bytes().max(1)).min(WINDOW_FRAMES);
+    let live = live_limits(config, frame_time);
+    Limits { look_ahead: live.look_ahead.max(fit), deadline, ..live }
+}
+
+/// Memory for the frames of a clip that are looked ahead.
+const WINDOW_BYTES: usize = 96 << 20;
+/// Tracks do not reach farther.
+const WINDOW_FRAMES: usize = 48;
+
 /// The zones that are painted over.
 pub(crate) fn hidden_zones(config: &Config) -> Vec<Zone> {
     let hidden = config.zones.iter().filter(|zone| zone.rule == ZoneRule::Hide);
     hidden.map(|zone| Zone { outline: zone.outline.clone(), style: zone.style }).collect()
 }
 
-/// Motion events, if the config wants them.
-pub(crate) fn watch(config: &Config, format: frostglass_vault::Format) -> Option<Watch> {
-    config.events.motion.then(|| {
+/// An eye on what moves: for events, if the config wants them and `told` says that they are wanted here, and for what is
+/// hidden because it moves.
+pub(crate) fn with_watch(inspector: Inspector, config: &Config, format: Format, told: bool) -> Inspector {
+    let told = told && config.events.motion;
+    let inspector = match watch(config, format, told) {
+        Some(watch) => inspector.with_watch(watch),
+        None => inspector,
+    };
+    if config.moving { inspector.with_hidden_motion() } else { inspector }
+}
+
+fn watch(config: &Config, format: Format, told: bool) -> Option<Watch> {
+    (told || config.moving).then(|| {
         let zones = config.zones.iter().map(|zone| WatchZone {
             name: zone.name.clone(),
             outline: zone.outline.clone(),
@@ -109,7 +148,7 @@ pub(crate) fn watch(config: &Config, format: frostglass_vault::Format) -> Option
             },
         });
         let settings = WatchSettings {
-            motion: true,
+            motion: told,
             sensitivity: config.events.sensitivity,
             cooldown: config.events.cooldown,
             zones: zones.collect(),

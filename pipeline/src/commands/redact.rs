@@ -10,7 +10,7 @@ use clap::Args;
 use frostglass_vault::{Redactor, Style, Zones};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::networks::{Medium, Networks, all_cores, hidden_zones, policy, watch};
+use super::networks::{Medium, Networks, all_cores, file_limits, hidden_zones, policy, with_watch};
 use super::plan::{Job, Plan, is_dash, plan};
 use super::{Done, WrongUse, config_or_default, start_log, stop_on_signals, told};
 use crate::capture::{MovingSource, OpenOptions, Opened};
@@ -18,7 +18,6 @@ use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::emit::{ClipContainer, ClipFile, JsonLines, Overwrite, Sink, Y4mStream};
 use crate::hatch::{Front, Received, WhenFull, in_process};
-use crate::hold::Limits;
 use crate::metrics::Metrics;
 use crate::path::{Manners, PathError, Shared, Stages};
 
@@ -69,6 +68,11 @@ pub(crate) fn redact(args: &RedactArgs) -> anyhow::Result<Done> {
         ))
         .into());
     }
+    if let (true, Some(still)) = (config.moving, plan.stills.first()) {
+        let input = still.input.display();
+        let why = "a picture shows nothing that moves, so that nothing would be hidden for it";
+        return Err(WrongUse(format!("{input}: [moving] redact = true is for clips: {why}; leave it out")).into());
+    }
     let mut work = Work {
         stop: stop_on_signals()?,
         overwrite: if args.force { Overwrite::Force } else { Overwrite::Refuse },
@@ -100,9 +104,6 @@ pub(crate) fn redact(args: &RedactArgs) -> anyhow::Result<Done> {
 
 /// A wish of the config that files would not get must not look honoured.
 fn refuse_what_would_uncover(config: &Config) -> anyhow::Result<()> {
-    if config.moving {
-        return Err(WrongUse("[moving] redact = true: masking all that moves is not there yet".into()).into());
-    }
     if config.camera.rotate != 0 {
         let why = "`redact` does not turn pictures, and zones are in the upright picture";
         return Err(WrongUse(format!("[camera] rotate = {}: {why}; leave it out", config.camera.rotate)).into());
@@ -238,18 +239,13 @@ impl Work {
     ) -> anyhow::Result<()> {
         let format = moving.source.format();
         let zones = Arc::new(Zones::new(&hidden_zones(&self.config), format));
-        let mut inspector = networks.inspector(all_cores())?;
-        if self.events.is_some()
-            && let Some(watch) = watch(&self.config, format)
-        {
-            inspector = inspector.with_watch(watch);
-        }
+        let inspector = with_watch(networks.inspector(all_cores())?, &self.config, format, self.events.is_some());
         let frame_time = moving.source.rate().map_or(Duration::from_millis(40), |rate| rate.time_of(1));
         let stages = Stages {
             redactor: Redactor::new(policy(&self.config), format, Arc::clone(&zones)),
             zones,
             inspector,
-            limits: Limits { look_ahead: self.config.hold.frames, deadline: PATIENCE, frame_time },
+            limits: file_limits(&self.config, format, PATIENCE, frame_time),
         };
         let shared = Shared {
             clock: Arc::new(SystemClock::start()),

@@ -11,7 +11,6 @@ use anyhow::{Context, bail};
 use crossbeam_channel::unbounded;
 use frostglass_vault::{Findings, Inspected, Kind, Pool, Redactor, Stamp, Zones};
 use indicatif::ProgressBar;
-use jiff::Timestamp;
 
 use super::networks::{Networks, all_cores, hidden_zones, policy};
 use super::plan::Job;
@@ -94,7 +93,7 @@ fn redact_still(
     let notes = source.notes().to_vec();
     drop(source);
     let mut raw = blank.expose(Stamp { sequence: 0, time: Duration::ZERO }, &zones);
-    let findings = inspector.inspect(raw.lend(), Timestamp::now(), &mut Vec::new());
+    let findings = inspector.inspect(raw.lend());
     let faces = match &findings {
         Findings::Complete(found) => found.iter().filter(|seen| seen.kind == Kind::Face).count(),
         Findings::Missing => match inspector.take_error() {

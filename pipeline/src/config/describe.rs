@@ -31,7 +31,13 @@ pub fn describe(config: &Config, networks: &[String]) -> String {
     lines.extend(emits(config));
     lines.push(latency(config));
     lines.push("A frame that was not inspected in time leaves wholly masked.".to_owned());
-    lines.push("Tracks are not followed yet: [hold] linger changes nothing.".to_owned());
+    lines.push(format!(
+        "A face or person that is lost stays masked for {} frames; one that appears is masked in the {} frames before, too.",
+        config.hold.linger, config.hold.frames
+    ));
+    if config.moving {
+        lines.push("Everything that moves is masked, whatever it is.".to_owned());
+    }
     lines.extend(networks.iter().map(|network| format!("Network: {network}.")));
     lines.extend(
         config

@@ -85,7 +85,6 @@ impl Config {
                 "[faces] redact = \"mosaic\"",
                 "without tracks its cells change from frame to frame; it is for pictures only, as yet",
             ),
-            (self.moving, "[moving] redact", "masking all that moves is not there yet"),
             (self.record.is_some(), "[record] policy", "there is no signed record yet"),
         ]
         .into_iter()

@@ -5,20 +5,27 @@
 //! A frame whose lease is still out leaves masked too, and the pool keeps its memory until the lease comes back.
 //!
 //! The hold knows no threads and no clock: it is told the time. Who looks at a lent frame is `inspect`'s business,
-//! what tracks make of findings is `track`'s.
+//! what tracks make of findings is `track`'s: when a frame leaves, they hide more of it, with the frames behind it known.
+
+pub mod track;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use frostglass_vault::{Findings, Inspected, Look, RawFrame, Stamp};
+use frostglass_vault::{Area, Findings, Inspected, Look, RawFrame, Stamp};
 
-/// The longest look-ahead, in frames.
-pub const LONGEST: usize = 15;
+use track::{Clues, Reach, Trails};
+
+/// The longest look-ahead, in frames: of a camera it is latency, of a file memory.
+pub const LONGEST: usize = 64;
 
 /// A delay line of frames.
 #[derive(Debug)]
 pub struct Hold {
     lane: VecDeque<Held>,
+    trails: Trails,
+    /// Lists of what moves, for frames to come.
+    spare: Vec<Vec<Area>>,
     limits: Limits,
     closed: bool,
 }
@@ -32,6 +39,18 @@ pub struct Limits {
     pub deadline: Duration,
     /// From one frame to the next.
     pub frame_time: Duration,
+    /// Frames for which a lost track stays masked.
+    pub linger: usize,
+    /// The person network looks at one of so many frames.
+    pub persons_every: usize,
+}
+
+impl Limits {
+    /// These, with tracks that linger as a config says when it says nothing.
+    #[must_use]
+    pub fn new(look_ahead: usize, deadline: Duration, frame_time: Duration) -> Self {
+        Self { look_ahead, deadline, frame_time, linger: 15, persons_every: 6 }
+    }
 }
 
 /// What comes out of the hold.
@@ -49,6 +68,8 @@ struct Held {
     frame: Option<RawFrame>,
     captured: Duration,
     findings: Option<Findings>,
+    /// What moves in it, where that is to be hidden.
+    moving: Vec<Area>,
 }
 
 impl Held {
@@ -66,26 +87,48 @@ impl Hold {
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         let limits = Limits { look_ahead: limits.look_ahead.min(LONGEST), ..limits };
-        Self { lane: VecDeque::with_capacity(2 * (limits.look_ahead + 1)), limits, closed: false }
+        let Limits { look_ahead, linger, persons_every, .. } = limits;
+        Self {
+            lane: VecDeque::with_capacity(2 * (look_ahead + 1)),
+            trails: Trails::new(Reach { look_ahead, linger, persons_every }),
+            spare: Vec::new(),
+            limits,
+            closed: false,
+        }
     }
 
     /// Takes a frame in, and lends it to the inspector.
     pub fn take_in(&mut self, mut frame: RawFrame, captured: Duration) -> Look {
         let look = frame.lend();
-        self.lane.push_back(Held { stamp: frame.stamp(), frame: Some(frame), captured, findings: None });
+        let (stamp, moving) = (frame.stamp(), self.spare.pop().unwrap_or_default());
+        self.lane.push_back(Held { stamp, frame: Some(frame), captured, findings: None, moving });
         look
     }
 
     /// Keeps the place of a frame that could not be read: a masked one will leave in its stead.
     pub fn take_in_lost(&mut self, stamp: Stamp, captured: Duration) {
-        self.lane.push_back(Held { stamp, frame: None, captured, findings: Some(Findings::Missing) });
+        let findings = Some(Findings::Missing);
+        self.lane.push_back(Held { stamp, frame: None, captured, findings, moving: Vec::new() });
     }
 
-    /// Ties findings to the frame with this sequence number. What comes late, or twice, changes nothing.
-    pub fn settle(&mut self, sequence: u64, findings: Findings) {
+    /// Ties findings to the frame with this sequence number, and clues to the tracks. Findings that come late, or twice, change
+    /// nothing; of late clues the frames that are still held may learn where a track is.
+    pub fn settle(&mut self, sequence: u64, findings: Findings, clues: &Clues) {
+        if matches!(findings, Findings::Complete(_)) {
+            self.trails.note(sequence, clues);
+        }
         let Some(held) = self.lane.iter_mut().find(|held| held.stamp.sequence == sequence) else { return };
         if held.findings.is_none() {
             held.know(findings);
+            held.moving.clear();
+            held.moving.extend_from_slice(&clues.moving);
+        }
+    }
+
+    /// Nobody will look at this frame.
+    pub fn give_up(&mut self, sequence: u64) {
+        if let Some(held) = self.lane.iter_mut().find(|held| held.stamp.sequence == sequence) {
+            held.findings.is_none().then(|| held.know(Findings::Missing));
         }
     }
 
@@ -106,11 +149,21 @@ impl Hold {
         if !(ready && !waits_for_lane || due) {
             return None;
         }
-        let Held { stamp, frame, captured, findings } = self.lane.pop_front()?;
+        let Held { stamp, frame, captured, findings, moving } = self.lane.pop_front()?;
         let leaving = match frame {
-            Some(frame) => Leaving::Frame(Inspected::new(frame, findings.unwrap_or(Findings::Missing))),
+            Some(frame) => {
+                let mut inspected = Inspected::new(frame, findings.unwrap_or(Findings::Missing));
+                if !inspected.is_missing() {
+                    self.trails.fill(&mut inspected, stamp.sequence);
+                    moving.iter().for_each(|area| inspected.hide_also(*area));
+                }
+                Leaving::Frame(inspected)
+            }
             None => Leaving::Lost(stamp),
         };
+        if self.spare.len() < LONGEST {
+            self.spare.push(moving);
+        }
         Some((leaving, captured))
     }
 
@@ -170,7 +223,7 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     fn hold(look_ahead: usize) -> (Hold, Pool) {
-        let limits = Limits { look_ahead, deadline: 200 * MS, frame_time: 40 * MS };
+        let limits = Limits::new(look_ahead, 200 * MS, 40 * MS);
         (Hold::new(limits), Pool::new(Format::still(Size::new(2, 2)), 32))
     }
 
@@ -191,10 +244,10 @@ mod tests {
         for sequence in 0..3u32 {
             drop(hold.take_in(frame(&pool, sequence.into()), 40 * MS * sequence));
         }
-        hold.settle(0, Findings::Complete(vec![]));
-        hold.settle(2, Findings::Complete(vec![]));
+        hold.settle(0, Findings::Complete(vec![]), &Clues::default());
+        hold.settle(2, Findings::Complete(vec![]), &Clues::default());
         assert_eq!(masked(hold.leave(81 * MS)), None);
-        hold.settle(1, Findings::Complete(vec![]));
+        hold.settle(1, Findings::Complete(vec![]), &Clues::default());
         assert_eq!(masked(hold.leave(82 * MS)), Some(false));
         assert_eq!(masked(hold.leave(82 * MS)), None);
     }
@@ -214,7 +267,7 @@ mod tests {
     fn findings_in_time_are_kept_when_successors_never_come() {
         let (mut hold, pool) = hold(3);
         drop(hold.take_in(frame(&pool, 0), Duration::ZERO));
-        hold.settle(0, Findings::Complete(vec![]));
+        hold.settle(0, Findings::Complete(vec![]), &Clues::default());
         assert_eq!(masked(hold.leave(319 * MS)), None);
         assert_eq!(masked(hold.leave(320 * MS)), Some(false));
     }
@@ -224,10 +277,10 @@ mod tests {
         let (mut hold, pool) = hold(1);
         drop(hold.take_in(frame(&pool, 0), Duration::ZERO));
         assert_eq!(masked(hold.leave(200 * MS)), None);
-        hold.settle(0, Findings::Complete(vec![]));
+        hold.settle(0, Findings::Complete(vec![]), &Clues::default());
         hold.close();
         assert_eq!(masked(hold.leave(201 * MS)), Some(true));
-        hold.settle(0, Findings::Complete(vec![]));
+        hold.settle(0, Findings::Complete(vec![]), &Clues::default());
         assert_eq!(masked(hold.leave(10_000 * MS)), None);
     }
 
@@ -237,11 +290,11 @@ mod tests {
         for sequence in 0..3 {
             drop(hold.take_in(frame(&pool, sequence), Duration::ZERO));
         }
-        hold.settle(0, Findings::Complete(vec![]));
+        hold.settle(0, Findings::Complete(vec![]), &Clues::default());
         hold.close();
         assert_eq!(masked(hold.leave(MS)), None, "its successors are still being looked at");
-        hold.settle(2, Findings::Complete(vec![]));
-        hold.settle(1, Findings::Missing);
+        hold.settle(2, Findings::Complete(vec![]), &Clues::default());
+        hold.give_up(1);
         let left: Vec<_> = std::iter::from_fn(|| masked(hold.leave(MS))).collect();
         assert_eq!(left, [false, true, false]);
     }
@@ -251,7 +304,7 @@ mod tests {
         let (mut hold, pool) = hold(0);
         hold.take_in_lost(Stamp { sequence: 0, time: Duration::ZERO }, Duration::ZERO);
         drop(hold.take_in(frame(&pool, 1), Duration::ZERO));
-        hold.settle(1, Findings::Complete(vec![]));
+        hold.settle(1, Findings::Complete(vec![]), &Clues::default());
         assert_eq!(masked(hold.leave(MS)), Some(true));
         assert_eq!(masked(hold.leave(MS)), Some(false));
     }
@@ -262,7 +315,7 @@ mod tests {
         assert_eq!(hold.next_due(), None);
         drop(hold.take_in(frame(&pool, 0), 10 * MS));
         assert_eq!(hold.next_due(), Some(210 * MS), "to give up waiting");
-        hold.settle(0, Findings::Complete(vec![]));
+        hold.settle(0, Findings::Complete(vec![]), &Clues::default());
         assert_eq!(hold.next_due(), Some(290 * MS), "to leave without successors");
     }
 }

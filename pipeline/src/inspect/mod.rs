@@ -7,19 +7,25 @@
 //! The inspector works on a lease and keeps no pixel. The networks are the models crate's, the frame is the hold's.
 
 pub mod motion;
+mod shift;
+mod tracking;
 
 use frostglass_models::{DetectError, Detector};
 use frostglass_vault::{Area, Detection, Findings, Kind, Look, MOST_DETECTIONS, Picture};
 use jiff::Timestamp;
 
 use crate::event::Event;
+use crate::hold::track::Clues;
 use motion::Watch;
+use tracking::Tracking;
 
 /// Looks at one frame after another.
 pub struct Inspector {
     faces: Box<dyn Detector>,
     persons: Option<Persons>,
     watch: Option<Watch>,
+    tracking: Tracking,
+    hides_motion: bool,
     last_error: Option<DetectError>,
     ladder: Option<Ladder>,
 }
@@ -35,11 +41,11 @@ struct Ladder {
 }
 
 /// Under overload persons are looked for on one of so many times as many frames.
-const SELDOM: u64 = 4;
+pub(crate) const SELDOM: u64 = 4;
 /// Boxes of a look that is less close than wished grow by this share of their size on each side, at each step.
 const WIDER: f32 = 0.15;
 
-/// The person network looks at one of so many frames; in between, what it saw last is carried on.
+/// The person network looks at one of so many frames; in between, tracks carry on what it saw.
 struct Persons {
     network: Box<dyn Detector>,
     every: u64,
@@ -48,14 +54,11 @@ struct Persons {
     last: Vec<Detection>,
 }
 
-/// Until tracks carry them, person boxes grow by this share of their size for each frame since they were seen.
-const GROWTH_PER_FRAME: f32 = 0.03;
-
 impl Inspector {
     /// An inspector that looks for faces only.
     #[must_use]
     pub fn new(faces: Box<dyn Detector>) -> Self {
-        Self { faces, persons: None, watch: None, last_error: None, ladder: None }
+        Self { faces, persons: None, watch: None, tracking: Tracking::new(), hides_motion: false, last_error: None, ladder: None }
     }
 
     /// Looks for persons too, on one of `every` frames.
@@ -69,6 +72,13 @@ impl Inspector {
     #[must_use]
     pub fn with_watch(mut self, watch: Watch) -> Self {
         self.watch = Some(watch);
+        self
+    }
+
+    /// Whatever moves is to be hidden: where, is among the clues. Without a watch, that is everywhere.
+    #[must_use]
+    pub fn with_hidden_motion(mut self) -> Self {
+        self.hides_motion = true;
         self
     }
 
@@ -107,21 +117,52 @@ impl Inspector {
         })
     }
 
-    /// Looks at a frame, gives the lease back, and says what was found. Motion events are appended to `events`.
-    pub fn inspect(&mut self, mut look: Look, wall: Timestamp, events: &mut Vec<Event>) -> Findings {
+    /// Looks at a picture that has no neighbours, gives the lease back, and says what was found. Persons are always looked for.
+    pub fn inspect(&mut self, mut look: Look) -> Findings {
+        let mut found = look.take_notepad();
+        let seen = self.see(&look.picture(), &mut found);
+        let sequence = look.stamp().sequence;
+        drop(look);
+        self.answer(seen, found, sequence)
+    }
+
+    /// Looks at a frame of moving pictures, gives the lease back, and says what was found in it. Motion events are appended to
+    /// `events`; `clues` is what the hold can make more of, and is empty when the findings are missing.
+    ///
+    /// Frames come in order. Persons are in the findings of the frames on which the person network looked, and in the clues.
+    pub fn inspect_next(
+        &mut self,
+        mut look: Look,
+        wall: Timestamp,
+        events: &mut Vec<Event>,
+        clues: &mut Clues,
+    ) -> Findings {
+        clues.clear();
         let mut found = look.take_notepad();
         let stamp = look.stamp();
-        let seen = self.see(&look.picture(), stamp.sequence, &mut found);
+        self.tracking.begin(&look.picture());
+        let seen = self.see_next(&look.picture(), stamp.sequence, &mut found, clues);
         if let Some(watch) = &mut self.watch {
             let looked = self.persons.as_ref().filter(|persons| persons.looked_at == Some(stamp.sequence));
             watch.observe(&look.picture(), stamp, looked.map(|persons| persons.last.as_slice()), wall, events);
         }
         // The lease ends before the answer is given: who has the findings may have the frame.
         drop(look);
+        if self.hides_motion {
+            let moving = self.watch.as_ref().map_or(&[Area::EVERYTHING][..], Watch::moving);
+            clues.moving.extend_from_slice(moving);
+        }
+        if seen.is_err() {
+            clues.clear();
+        }
+        self.answer(seen, found, stamp.sequence)
+    }
+
+    fn answer(&mut self, seen: Result<(), DetectError>, found: Vec<Detection>, sequence: u64) -> Findings {
         match seen {
             Ok(()) => Findings::Complete(found),
             Err(error) => {
-                tracing::debug!(frame = stamp.sequence, %error, "not inspected");
+                tracing::debug!(frame = sequence, %error, "not inspected");
                 self.last_error = Some(error);
                 Findings::Missing
             }
@@ -140,26 +181,55 @@ impl Inspector {
         self.last_error.take()
     }
 
-    fn see(&mut self, picture: &Picture<'_>, sequence: u64, found: &mut Vec<Detection>) -> Result<(), DetectError> {
+    fn see(&mut self, picture: &Picture<'_>, found: &mut Vec<Detection>) -> Result<(), DetectError> {
+        self.faces.detect(picture, found)?;
+        if let Some(persons) = &mut self.persons {
+            persons.network.detect(picture, found)?;
+        }
+        few_enough(found)
+    }
+
+    fn see_next(
+        &mut self,
+        picture: &Picture<'_>,
+        sequence: u64,
+        found: &mut Vec<Detection>,
+        clues: &mut Clues,
+    ) -> Result<(), DetectError> {
         let step = self.ladder.as_ref().map_or(0, |ladder| ladder.step);
         let lower = self.ladder.as_mut().and_then(|ladder| ladder.lower.get_mut(step.checked_sub(2)?));
-        match lower {
-            None => self.faces.detect(picture, found)?,
-            Some((_, faces)) => {
-                faces.detect(picture, found)?;
-                let share = WIDER * (step - 1) as f32;
-                found.iter_mut().for_each(|seen| seen.area = grown(seen.area, share));
-            }
+        let faces = match lower {
+            None => &mut self.faces,
+            Some((_, faces)) => faces,
+        };
+        faces.detect(picture, found)?;
+        let mut looked = None;
+        if let Some(persons) = &mut self.persons
+            && persons.is_due(sequence, if step > 0 { SELDOM } else { 1 })
+        {
+            persons.look(picture, sequence)?;
+            looked = Some((persons.last.as_slice(), persons.network.weak()));
         }
-        if let Some(persons) = &mut self.persons {
-            persons.see(picture, sequence, if step > 0 { SELDOM } else { 1 }, found)?;
+        // Under overload there is no time for a closer look.
+        self.tracking.conclude((picture, sequence), faces.as_mut(), looked, step == 0, found, clues)?;
+        if step > 1 {
+            let share = WIDER * (step - 1) as f32;
+            found.iter_mut().for_each(|seen| seen.area = grown(seen.area, share));
+            clues.sightings.iter_mut().for_each(|seen| seen.area = grown(seen.area, share));
         }
-        if found.len() > MOST_DETECTIONS {
-            let network = "all networks together".to_owned();
-            return Err(DetectError::TooMany { network, found: found.len(), most: MOST_DETECTIONS });
+        if let Some((persons, _)) = looked {
+            found.extend_from_slice(persons);
         }
-        Ok(())
+        few_enough(found)
     }
+}
+
+fn few_enough(found: &[Detection]) -> Result<(), DetectError> {
+    if found.len() > MOST_DETECTIONS {
+        let network = "all networks together".to_owned();
+        return Err(DetectError::TooMany { network, found: found.len(), most: MOST_DETECTIONS });
+    }
+    Ok(())
 }
 
 impl std::fmt::Debug for Inspector {
@@ -172,31 +242,19 @@ impl std::fmt::Debug for Inspector {
 }
 
 impl Persons {
-    fn see(
-        &mut self,
-        picture: &Picture<'_>,
-        sequence: u64,
-        seldom: u64,
-        found: &mut Vec<Detection>,
-    ) -> Result<(), DetectError> {
+    /// Whether it is time to look again. Frames that nobody had time to look at count too: persons walk on meanwhile. What
+    /// does not come after the frame that was looked at is none of its successors.
+    fn is_due(&self, sequence: u64, seldom: u64) -> bool {
         let every = self.every.saturating_mul(seldom);
-        // Frames that nobody had time to look at count too: persons walk on meanwhile. What does not come after the
-        // frame that was looked at, as one still after another, is none of its successors.
-        let since = self.looked_at.map(|at| sequence.saturating_sub(at)).filter(|since| (1..every).contains(since));
-        match since {
-            Some(since) => {
-                let share = GROWTH_PER_FRAME * since as f32;
-                found.extend(self.last.iter().map(|seen| Detection { area: grown(seen.area, share), ..*seen }));
-            }
-            None => {
-                // After a failure the next frame is looked at again: "not known" must not be carried on as "nobody".
-                self.looked_at = None;
-                self.last.clear();
-                self.network.detect(picture, &mut self.last)?;
-                self.looked_at = Some(sequence);
-                found.extend_from_slice(&self.last);
-            }
-        }
+        !self.looked_at.is_some_and(|at| sequence > at && sequence - at < every)
+    }
+
+    fn look(&mut self, picture: &Picture<'_>, sequence: u64) -> Result<(), DetectError> {
+        // After a failure the next frame is looked at again: "not known" must not be carried on as "nobody".
+        self.looked_at = None;
+        self.last.clear();
+        self.network.detect(picture, &mut self.last)?;
+        self.looked_at = Some(sequence);
         debug_assert!(self.last.iter().all(|seen| seen.kind == Kind::Person), "a person network finds persons");
         Ok(())
     }
@@ -222,6 +280,41 @@ mod tests {
     struct Fake {
         found: Option<Vec<Detection>>,
         asked: Arc<AtomicUsize>,
+    }
+
+    /// Sees this weakly too.
+    struct Unsure(Fake, Vec<Detection>);
+
+    impl Detector for Unsure {
+        fn detect(&mut self, picture: &Picture<'_>, found: &mut Vec<Detection>) -> Result<(), DetectError> {
+            self.0.detect(picture, found)
+        }
+
+        fn weak(&self) -> &[Detection] {
+            &self.1
+        }
+    }
+
+    /// Sees a face at the first glance, and then only when it looks closer.
+    struct Shy(Fake);
+
+    impl Detector for Shy {
+        fn detect(&mut self, picture: &Picture<'_>, found: &mut Vec<Detection>) -> Result<(), DetectError> {
+            self.0.detect(picture, found)?;
+            found.extend((self.0.asked.load(Ordering::Relaxed) == 1).then(|| seen(Kind::Face, 0.4)));
+            Ok(())
+        }
+
+        fn look_closer(
+            &mut self,
+            _: &Picture<'_>,
+            places: &[Area],
+            found: &mut Vec<Detection>,
+        ) -> Result<(), DetectError> {
+            let face = seen(Kind::Face, 0.4);
+            found.extend(places.iter().any(|place| place.iou(face.area) > 0.05).then_some(face));
+            Ok(())
+        }
     }
 
     /// Fails the first time it is asked.
@@ -254,13 +347,17 @@ mod tests {
     }
 
     fn inspect(inspector: &mut Inspector) -> Findings {
-        inspect_frame(inspector, 0)
+        inspector.inspect(frame(0).lend())
     }
 
     fn inspect_frame(inspector: &mut Inspector, sequence: u64) -> Findings {
+        let (mut events, mut clues) = (Vec::new(), Clues::default());
+        inspector.inspect_next(frame(sequence).lend(), Timestamp::UNIX_EPOCH, &mut events, &mut clues)
+    }
+
+    fn frame(sequence: u64) -> frostglass_vault::RawFrame {
         let blank = Pool::new(Format::still(Size::new(8, 8)), 1).blank().unwrap();
-        let mut raw = blank.expose(Stamp { sequence, time: Duration::ZERO }, &Zones::none());
-        inspector.inspect(raw.lend(), Timestamp::UNIX_EPOCH, &mut Vec::new())
+        blank.expose(Stamp { sequence, time: Duration::ZERO }, &Zones::none())
     }
 
     #[test]
@@ -268,16 +365,47 @@ mod tests {
         let (faces, _) = fake(Some(vec![]));
         let (persons, asked) = fake(Some(vec![seen(Kind::Person, 0.4)]));
         let mut inspector = Inspector::new(faces).with_persons(persons, 3);
-        let mut widths = Vec::new();
         for frame in 0..7 {
             let Findings::Complete(found) = inspect_frame(&mut inspector, frame) else {
                 panic!("frame {frame} is missing")
             };
-            widths.push(found[0].area.width());
+            assert_eq!(found.len(), usize::from(frame.is_multiple_of(3)), "frame {frame}");
             assert_eq!(asked.load(Ordering::Relaxed) as u64, frame / 3 + 1, "frame {frame}");
         }
-        assert!(widths[0] < widths[1] && widths[1] < widths[2], "what is carried on grows: {widths:?}");
-        assert!((widths[3] - widths[0]).abs() < 1e-6, "what is seen again is as large as it is seen");
+    }
+
+    #[test]
+    fn what_is_seen_weakly_is_in_the_clues_and_not_in_the_findings() {
+        let (faces, _) = fake(Some(vec![seen(Kind::Face, 0.4)]));
+        let mut inspector = Inspector::new(Box::new(Unsure(*faces, vec![seen(Kind::Face, 0.7)])));
+        let mut clues = Clues::default();
+        let findings =
+            inspector.inspect_next(frame(0).lend(), Timestamp::UNIX_EPOCH, &mut Vec::new(), &mut clues);
+        assert!(matches!(findings, Findings::Complete(found) if found.len() == 1));
+        let strong: Vec<bool> = clues.sightings.iter().map(|sighting| sighting.strong).collect();
+        assert_eq!(strong, [true, false]);
+    }
+
+    #[test]
+    fn a_look_that_fails_leaves_no_clues() {
+        let mut clues = Clues::default();
+        clues.moving.push(Area::EVERYTHING);
+        let mut inspector = Inspector::new(fake(None).0);
+        inspector.inspect_next(frame(0).lend(), Timestamp::UNIX_EPOCH, &mut Vec::new(), &mut clues);
+        assert!(clues.moving.is_empty() && clues.sightings.is_empty());
+    }
+
+    #[test]
+    fn a_face_that_is_lost_is_looked_for_more_closely_and_what_is_found_counts() {
+        let (faces, asked) = fake(Some(vec![]));
+        let mut inspector = Inspector::new(Box::new(Shy(*faces)));
+        let count = |findings| match findings {
+            Findings::Complete(found) => found.len(),
+            Findings::Missing => panic!("missing"),
+        };
+        assert_eq!(count(inspect_frame(&mut inspector, 0)), 1, "seen at the first look");
+        assert_eq!(count(inspect_frame(&mut inspector, 1)), 1, "seen at the second, closer look");
+        assert_eq!(asked.load(Ordering::Relaxed), 2);
     }
 
     #[test]
@@ -316,15 +444,10 @@ mod tests {
     fn frames_that_were_skipped_count_for_persons_too() {
         let (persons, asked) = fake(Some(vec![seen(Kind::Person, 0.4)]));
         let mut inspector = Inspector::new(fake(Some(vec![])).0).with_persons(persons, 6);
-        let mut width = |sequence| match inspect_frame(&mut inspector, sequence) {
-            Findings::Complete(found) => found[0].area.width(),
-            Findings::Missing => panic!("frame {sequence} is missing"),
-        };
-        let (seen, near, far) = (width(0), width(1), width(5));
-        assert!(far - seen > 4.9 * (near - seen), "{seen} {near} {far}");
-        assert_eq!(asked.load(Ordering::Relaxed), 1);
-        width(9);
-        assert_eq!(asked.load(Ordering::Relaxed), 2);
+        for (sequence, count) in [(0, 1), (1, 1), (5, 1), (9, 2)] {
+            inspect_frame(&mut inspector, sequence);
+            assert_eq!(asked.load(Ordering::Relaxed), count, "frame {sequence}");
+        }
     }
 
     #[test]

@@ -155,7 +155,7 @@ impl View {
     fn difference(self, last: &[f32], now: &[f32], shift: Shift) -> (f32, f32) {
         let lengths = [self.columns as f32, self.rows as f32];
         let mut sums = [0.0f32; 6];
-        let mut pairs = |tell: &mut dyn FnMut(f32, f32)| {
+        let pairs = |tell: &mut dyn FnMut(f32, f32)| {
             for y in (0..self.rows).step_by(2) {
                 // Where this cell was before.
                 let from_y = ((y as f32 + 0.5) / lengths[1] - shift.by[1]) / shift.scale * lengths[1] - 0.5;

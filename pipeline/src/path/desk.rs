@@ -11,12 +11,14 @@ use frostglass_vault::{Findings, Look};
 
 use super::{Lent, Shared};
 use crate::event::{self, Event, Fault, Masked};
+use crate::hold::track::Clues;
 use crate::inspect::Inspector;
 
 /// What the inspector hands to the keeper.
 pub(super) struct Answer {
     pub(super) sequence: u64,
     pub(super) findings: Findings,
+    pub(super) clues: Clues,
     pub(super) events: Vec<Event>,
     /// There was no time to look.
     pub(super) skipped: bool,
@@ -47,19 +49,21 @@ impl Desk {
 
     /// One answer for each look, in the order in which they were lent.
     pub(super) fn answer(&mut self, lent: &Receiver<Lent>, answers: &Sender<Answer>) {
-        for (look, captured) in lent {
+        for (look, captured, mut clues) in lent {
             let sequence = look.stamp().sequence;
             let mut events = Vec::new();
             let skipped = self.is_hopeless(captured, lent);
-            let findings = if skipped { Findings::Missing } else { self.inspect(look, &mut events) };
+            let findings =
+                if skipped { Findings::Missing } else { self.inspect(look, &mut events, &mut clues) };
             self.adapt(skipped, &mut events);
-            if answers.send(Answer { sequence, findings, events, skipped }).is_err() {
+            if answers.send(Answer { sequence, findings, clues, events, skipped }).is_err() {
                 return;
             }
         }
         let mut events = Vec::new();
         self.inspector.finish(self.shared.clock.wall(), &mut events);
-        let _ = answers.send(Answer { sequence: Answer::LAST, findings: Findings::Missing, events, skipped: false });
+        let (findings, clues) = (Findings::Missing, Clues::default());
+        let _ = answers.send(Answer { sequence: Answer::LAST, findings, clues, events, skipped: false });
     }
 
     /// Whether the findings would come too late while a newer frame waits. The newest is always looked at, so that one slow
@@ -69,10 +73,10 @@ impl Desk {
         !lent.is_empty() && self.deadline.is_some_and(|deadline| ready >= captured.saturating_add(deadline))
     }
 
-    fn inspect(&mut self, look: Look, events: &mut Vec<Event>) -> Findings {
+    fn inspect(&mut self, look: Look, events: &mut Vec<Event>, clues: &mut Clues) -> Findings {
         let clock = Arc::clone(&self.shared.clock);
         let began = clock.now();
-        let findings = self.inspector.inspect(look, clock.wall(), events);
+        let findings = self.inspector.inspect_next(look, clock.wall(), events, clues);
         let took = clock.now().saturating_sub(began);
         self.usual = (self.usual * 7 + took) / 8;
         findings

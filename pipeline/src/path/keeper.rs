@@ -15,6 +15,7 @@ use super::desk::Answer;
 use super::{FAREWELL, Lent, Manners, PathError, Shared};
 use crate::event::{self, Event, Fault, Masked, Phase};
 use crate::hatch::{Closed, Hatch, Outbound};
+use crate::hold::track::Clues;
 use crate::hold::{Hold, Leaving};
 
 /// The thread that owns the hold.
@@ -28,6 +29,8 @@ pub(super) struct Keeper<'a> {
     inspector: Option<Sender<Lent>>,
     /// A lease for which the inspector's queue had no room yet.
     waiting: Option<Lent>,
+    /// Lists for clues that are not in use.
+    spare: Vec<Clues>,
     asked: Asked,
     alarm: Alarm,
     /// What the path will end by.
@@ -35,6 +38,9 @@ pub(super) struct Keeper<'a> {
     /// When the order to stop was seen.
     stopped: Option<Duration>,
 }
+
+/// Lists for clues that are kept for later.
+const MOST_SPARE: usize = 16;
 
 /// Looks that were lent and not answered.
 struct Asked {
@@ -69,6 +75,7 @@ impl<'a> Keeper<'a> {
             shared,
             inspector: Some(inspector),
             waiting: None,
+            spare: Vec::new(),
             asked,
             alarm,
             fault: None,
@@ -139,14 +146,15 @@ impl<'a> Keeper<'a> {
             Captured::Lost(stamp) => self.hold.take_in_lost(stamp, at),
             Captured::Frame(frame) => {
                 let look = self.hold.take_in(frame, at);
-                self.waiting = Some((look, at));
+                self.waiting = Some((look, at, self.spare.pop().unwrap_or_default()));
                 self.lend_waiting();
             }
         }
         if self.manners == Manners::Live
-            && let Some((look, _)) = self.waiting.take()
+            && let Some((look, _, clues)) = self.waiting.take()
         {
             self.shared.metrics.inspect.skipped.one();
+            self.spare.push(clues);
             self.give_up(look);
         }
     }
@@ -165,7 +173,7 @@ impl<'a> Keeper<'a> {
                 self.asked.count += 1;
             }
             Err(TrySendError::Full(lent)) => self.waiting = Some(lent),
-            Err(TrySendError::Disconnected((look, _))) => self.give_up(look),
+            Err(TrySendError::Disconnected((look, ..))) => self.give_up(look),
         }
     }
 
@@ -173,11 +181,11 @@ impl<'a> Keeper<'a> {
     fn give_up(&mut self, look: Look) {
         let sequence = look.stamp().sequence;
         drop(look);
-        self.hold.settle(sequence, Findings::Missing);
+        self.hold.give_up(sequence);
     }
 
     fn settle(&mut self, answer: Answer) -> Result<(), PathError> {
-        let Answer { sequence, findings, events, skipped } = answer;
+        let Answer { sequence, findings, clues, events, skipped } = answer;
         if sequence != Answer::LAST {
             self.asked.count = self.asked.count.saturating_sub(1);
             self.asked.since = self.shared.clock.now();
@@ -192,7 +200,10 @@ impl<'a> Keeper<'a> {
                 inspect.faces.add(found.iter().filter(|seen| seen.kind == Kind::Face).count() as u64);
             }
         }
-        self.hold.settle(sequence, findings);
+        self.hold.settle(sequence, findings, &clues);
+        if self.spare.len() < MOST_SPARE {
+            self.spare.push(clues);
+        }
         for event in events {
             inspect.events.add(u64::from(matches!(&event, Event::Motion(motion) if motion.phase == Phase::Start)));
             self.hatch.publish(Outbound::Event(event))?;
@@ -206,6 +217,7 @@ impl<'a> Keeper<'a> {
                 Leaving::Frame(inspected) => self.redactor.redact(inspected),
                 Leaving::Lost(stamp) => self.redactor.masked(stamp),
             };
+            self.look_again()?;
             let (emit, masked) = (&self.shared.metrics.emit, redacted.is_masked());
             let ago = self.shared.clock.now().saturating_sub(captured);
             emit.replaced.add(self.hatch.publish_captured(redacted, ago)?);
@@ -222,10 +234,27 @@ impl<'a> Keeper<'a> {
         Ok(())
     }
 
+    /// Counts what the redactor proved of its own pixels. A mask that did not show what it had to is told, at the 1st, 2nd,
+    /// 4th, 8th ...: the frame left wholly masked.
+    fn look_again(&mut self) -> Result<(), Closed> {
+        let (emit, proof) = (&self.shared.metrics.emit, self.redactor.proof());
+        emit.proved.set(proof.points);
+        let (before, count) = (emit.refuted.get(), proof.refuted);
+        emit.refuted.set(count);
+        if count == before || !count.is_power_of_two() {
+            return Ok(());
+        }
+        let what = "a mask did not show in the picture what it had to; the frame was masked whole".to_owned();
+        tracing::error!(frames = count, "{what}");
+        let now = event::written(self.shared.clock.wall());
+        let told = Fault { time: now.clone(), what, since: now, masked: Masked::Everything };
+        self.hatch.publish(Outbound::Event(Event::Fault(told))).map(drop)
+    }
+
     /// Nobody looks any more: what is held leaves masked, and the path ends by this fault.
     fn give_up_inspecting(&mut self, fault: PathError) -> Result<(), Closed> {
         self.inspector = None;
-        if let Some((look, _)) = self.waiting.take() {
+        if let Some((look, ..)) = self.waiting.take() {
             self.give_up(look);
         }
         tracing::error!("{fault}");

@@ -26,6 +26,7 @@ use self::keeper::Keeper;
 use crate::capture::{CaptureError, Source};
 use crate::clock::Clock;
 use crate::hatch::{Closed, Hatch};
+use crate::hold::track::Clues;
 use crate::hold::{Hold, Limits};
 use crate::inspect::Inspector;
 use crate::metrics::Metrics;
@@ -94,8 +95,8 @@ const SLOTS_BESIDE_HOLD: usize = QUEUE + LOOKS + 10;
 /// How long a thread is waited for at the end.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// A look at a frame, and when the frame was captured.
-type Lent = (Look, Duration);
+/// A look at a frame, when the frame was captured, and a list for clues about it.
+type Lent = (Look, Duration, Clues);
 
 /// Runs frames from `source` to `hatch` until the source ends, `stop` is set, or nobody takes them any more.
 ///

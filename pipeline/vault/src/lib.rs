@@ -27,5 +27,5 @@ pub use frame::{Blank, Look, Pool, RawFrame, Stamp};
 pub use geometry::{Area, Chroma, Rect, Size};
 pub use picture::{Colour, Format, Matrix, Picture, Plane, PlaneMut, Range};
 pub use redacted::RedactedFrame;
-pub use redactor::{PersonRule, Policy, Redactor, Style};
+pub use redactor::{PersonRule, Policy, Proof, Redactor, Style};
 pub use zone::{Outline, OutlineError, Zone, ZoneStyle, Zones};

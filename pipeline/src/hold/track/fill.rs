@@ -23,12 +23,12 @@ pub(super) enum Filled {
 }
 
 /// A guess grows by this share of its size with each frame, and by this share of how far it moves.
-const GROWTH: f32 = 0.04;
-const GROWTH_BY_SPEED: f32 = 0.5;
+const GROWTH: f32 = 0.025;
+const GROWTH_BY_SPEED: f32 = 0.3;
 /// And by no more than this.
-const MOST_GROWTH: f32 = 1.0;
+const MOST_GROWTH: f32 = 0.6;
 /// Between two sightings it grows too, by this for each frame from the nearer one.
-const GROWTH_BETWEEN: f32 = 0.03;
+const GROWTH_BETWEEN: f32 = 0.02;
 /// A velocity is the slope between two sightings which are so many frames apart at least, if there are some.
 const BASE: i64 = 3;
 

@@ -31,6 +31,8 @@ pub struct Trails {
     /// For the frame that leaves: the way from each frame of the chain into it.
     ways: Vec<(u64, Shift)>,
     spots: Vec<Spot>,
+    /// What is known in the frame that leaves.
+    known: Vec<Known>,
     /// Room of trails that ended.
     spare: Vec<VecDeque<Seen>>,
 }
@@ -50,6 +52,14 @@ struct Trail {
     /// Some network was sure of it once.
     strong: bool,
     shown: Shown,
+    /// Where it is in the frame that leaves.
+    filled: Option<Filled>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    kind: Kind,
+    place: Place,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +71,13 @@ struct Seen {
 
 /// Frames on each side whose boxes have a say in how large a mask is.
 const STEADY_OVER: i64 = 2;
+/// Sightings that are older than so many frames are kept for the last place and velocity only.
+const PAST: u64 = 8;
+/// Nearer than this, in sizes, and of like size, what is guessed and what is seen are the same.
+const ANOTHER: f32 = 0.5;
+const ANOTHER_RATIO: f32 = 1.6;
+/// A weak track comes again within so many frames, or it is none.
+const WEAK_AGAIN: i64 = 6;
 /// A track that was only ever weak stays masked for so many frames.
 const WEAK_LINGER: i64 = 4;
 
@@ -69,7 +86,8 @@ impl Trails {
     #[must_use]
     pub fn new(reach: Reach) -> Self {
         let (trails, steps, spots) = (Vec::with_capacity(64), VecDeque::with_capacity(128), Vec::with_capacity(128));
-        Self { reach, trails, steps, ways: Vec::with_capacity(128), spots, spare: Vec::new() }
+        let (ways, known) = (Vec::with_capacity(128), Vec::with_capacity(64));
+        Self { reach, trails, steps, ways, spots, known, spare: Vec::new() }
     }
 
     /// Takes in what was told of a frame. Frames come in order.
@@ -90,7 +108,7 @@ impl Trails {
                 Err(at) => {
                     let mut first = self.spare.pop().unwrap_or_default();
                     first.push_back(seen);
-                    self.trails.insert(at, Trail { track, kind, seen: first, strong, shown: Shown::default() });
+                    self.trails.insert(at, Trail { track, kind, seen: first, strong, shown: Shown::default(), filled: None });
                 }
             }
         }
@@ -101,46 +119,68 @@ impl Trails {
     pub fn fill(&mut self, inspected: &mut Inspected, sequence: u64) {
         self.find_ways(sequence);
         let mut trails = std::mem::take(&mut self.trails);
+        self.known.clear();
         for trail in &mut trails {
-            self.spots.clear();
-            for seen in &trail.seen {
-                if let Ok(at) = self.ways.binary_search_by_key(&seen.sequence, |way| way.0) {
-                    let frames = i64::try_from(seen.sequence).unwrap_or(i64::MAX) - i64::try_from(sequence).unwrap_or(0);
-                    self.spots.push(Spot { frames, place: self.ways[at].1.carry(seen.place) });
-                }
+            self.find_spots(trail, sequence);
+            trail.filled = self.reaches(trail).and_then(|reaches| fill(&self.spots, reaches));
+            if let Some(Filled::Known(place)) = trail.filled {
+                let near = self.spots.iter().filter(|spot| spot.frames.abs() <= STEADY_OVER);
+                trail.shown.steady(near.fold(place.size, |most, spot| larger(most, spot.place.size)));
+                self.known.push(Known { kind: trail.kind, place });
             }
-            self.fill_one(trail, inspected, sequence);
+        }
+        for trail in &mut trails {
+            match trail.filled {
+                Some(Filled::Known(place)) => self.hide_known(trail, place, inspected, sequence),
+                Some(Filled::Guessed(place)) if !self.is_another(trail.kind, place) => {
+                    let size = larger(trail.shown.steady(place.size), place.size);
+                    self.hide(trail.kind, Place { size, ..place }, inspected);
+                }
+                _ => trail.shown = Shown::default(),
+            }
         }
         self.trails = trails;
         self.forget(sequence);
     }
 
-    fn fill_one(&self, trail: &mut Trail, inspected: &mut Inspected, sequence: u64) {
-        let Some(reaches) = self.reaches(trail) else { return };
-        let Some(filled) = fill(&self.spots, reaches) else {
-            trail.shown = Shown::default();
-            return;
-        };
-        let found_now = trail.seen.iter().any(|seen| seen.sequence == sequence && seen.strong);
-        match (trail.kind, filled) {
-            (Kind::Face, Filled::Known(place)) => {
-                let near = self.spots.iter().filter(|spot| spot.frames.abs() <= STEADY_OVER);
-                let shown = trail.shown.steady(near.fold(place.size, |most, spot| larger(most, spot.place.size)));
-                if !found_now && let Some(area) = place.area() {
-                    inspected.see_also(detection(Kind::Face, area));
-                }
-                hide_face(inspected, Place { size: larger(shown, place.size), ..place });
-            }
-            (Kind::Face, Filled::Guessed(place)) => {
-                let shown = trail.shown.steady(place.size);
-                hide_face(inspected, Place { size: larger(shown, place.size), ..place });
-            }
-            (Kind::Person, Filled::Known(place) | Filled::Guessed(place)) => {
-                if !found_now && let Some(area) = place.area() {
-                    inspected.see_also(detection(Kind::Person, area));
-                }
+    /// The sightings of a trail, carried over into the frame that leaves.
+    fn find_spots(&mut self, trail: &Trail, sequence: u64) {
+        self.spots.clear();
+        for seen in &trail.seen {
+            if let Ok(at) = self.ways.binary_search_by_key(&seen.sequence, |way| way.0) {
+                let frames = i64::try_from(seen.sequence).unwrap_or(i64::MAX) - i64::try_from(sequence).unwrap_or(0);
+                self.spots.push(Spot { frames, place: self.ways[at].1.carry(seen.place) });
             }
         }
+    }
+
+    fn hide_known(&self, trail: &Trail, place: Place, inspected: &mut Inspected, sequence: u64) {
+        let found = trail.seen.iter().any(|seen| seen.sequence == sequence && seen.strong);
+        match (trail.kind, place.area()) {
+            (Kind::Face, Some(area)) => {
+                if !found {
+                    inspected.see_also(detection(Kind::Face, area));
+                }
+                self.hide(Kind::Face, Place { size: larger(trail.shown.size, place.size), ..place }, inspected);
+            }
+            // What was found is in the findings.
+            (Kind::Person, _) if !found => self.hide(Kind::Person, place, inspected),
+            _ => {}
+        }
+    }
+
+    fn hide(&self, kind: Kind, place: Place, inspected: &mut Inspected) {
+        let Some(area) = place.area() else { return };
+        match kind {
+            Kind::Face => inspected.hide_face_also(area),
+            Kind::Person => inspected.see_also(detection(Kind::Person, area)),
+        }
+    }
+
+    /// Whether what is guessed to be here is known to be here as another track: the same thing, seen under a new number.
+    fn is_another(&self, kind: Kind, place: Place) -> bool {
+        let near = |known: &Known| known.place.distance(place) < ANOTHER && known.place.ratio(place) < ANOTHER_RATIO;
+        self.known.iter().any(|known| known.kind == kind && near(known))
     }
 
     /// How far a trail reaches; `None` when it does not count (yet).
@@ -148,12 +188,20 @@ impl Trails {
         let frames = |frames: usize| i64::try_from(frames).unwrap_or(i64::MAX);
         let (linger, ahead) = (frames(self.reach.linger), frames(self.reach.look_ahead));
         let every = if trail.kind == Kind::Person { frames(self.reach.persons_every) } else { 1 };
-        let forwards = if trail.strong { linger.saturating_add(every - 1) } else { linger.min(WEAK_LINGER) };
-        let comes_again = || self.spots.windows(2).any(|pair| pair[1].frames - pair[0].frames <= ahead.max(1) * every);
-        let counts = trail.strong || comes_again();
-        // Weak ones in single frames far apart are not bridged.
-        let between = if trail.strong { forwards.saturating_add(ahead) } else { ahead.max(1) * every };
-        counts.then_some(Reaches { forwards, backwards: forwards.min(ahead), between })
+        let again = ahead.clamp(1, WEAK_AGAIN) * every;
+        if !trail.strong {
+            // Weak ones far apart are nothing, and are not bridged.
+            let comes_again = self.spots.windows(2).any(|pair| pair[1].frames - pair[0].frames <= again);
+            let forwards = linger.min(WEAK_LINGER);
+            return comes_again.then_some(Reaches { forwards, backwards: forwards.min(ahead), between: again });
+        }
+        // A person that was seen once may be none: it is carried to the next look.
+        let forwards = match trail.kind {
+            Kind::Person if self.spots.len() < 2 => every - 1,
+            _ => linger.saturating_add(every - 1),
+        };
+        let between = linger.saturating_add(ahead).saturating_add(every - 1);
+        Some(Reaches { forwards, backwards: forwards.min(ahead), between })
     }
 
     /// The way from each frame around into this one.
@@ -194,6 +242,10 @@ impl Trails {
             while trail.seen.front().is_some_and(|seen| seen.sequence < oldest) {
                 trail.seen.pop_front();
             }
+            // A place and a velocity are all that is wanted of the past.
+            while trail.seen.get(2).is_some_and(|third| third.sequence + PAST < sequence) {
+                trail.seen.pop_front();
+            }
             if trail.seen.is_empty() && spare.len() < 64 {
                 spare.push(std::mem::take(&mut trail.seen));
                 return false;
@@ -228,12 +280,6 @@ impl Shown {
 
 fn larger(one: [f32; 2], two: [f32; 2]) -> [f32; 2] {
     [one[0].max(two[0]), one[1].max(two[1])]
-}
-
-fn hide_face(inspected: &mut Inspected, place: Place) {
-    if let Some(area) = place.area() {
-        inspected.hide_face_also(area);
-    }
 }
 
 /// What a track says of a frame is as sure as can be.

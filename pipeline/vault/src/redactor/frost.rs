@@ -11,6 +11,7 @@
 use super::cover::{Cover, FLAT, HIDDEN};
 use super::in_plane;
 use super::pyramid::{FRACTION, Grid, Level, mixed};
+use super::witness::Witnesses;
 use crate::geometry::{Rect, Size};
 use crate::picture::{Colour, Format, PlaneMut};
 
@@ -86,6 +87,7 @@ impl Frost {
         format: Format,
         cover: &Cover,
         plane: &mut PlaneMut<'_>,
+        witnesses: &mut Witnesses,
     ) {
         let target = in_plane(group, index, format);
         if target.is_empty() {
@@ -107,6 +109,8 @@ impl Frost {
         let step = self.refine(step);
         let grained = index == 0 || format.colour == Colour::Rgb;
         self.lay(target, around, step, grained, cover, plane);
+        let pane = Pane { grid: &self.levels[0].grid, grain: grained.then_some(&self.grain), around, step };
+        witnesses.note(index, target, format, &pane);
     }
 
     /// Averages of what is not hidden, and the averages of those, up to a single cell.
@@ -234,6 +238,36 @@ impl Frost {
             self.levels.push(Level::default());
         }
         &mut self.levels[index]
+    }
+}
+
+/// The pane over a group of masks, to be asked for single samples.
+pub(super) struct Pane<'a> {
+    grid: &'a Grid,
+    grain: Option<&'a Vec<i16>>,
+    around: Rect,
+    step: u32,
+}
+
+impl Pane<'_> {
+    /// What lies wholly under the pane shows this, computed from its cells without the short cuts that laying it takes.
+    pub(super) fn shows(&self, x: u32, y: u32) -> f32 {
+        #[expect(clippy::cast_precision_loss, reason = "a side is far below 2^24")]
+        let along = |sample: u32, cells: usize| {
+            let position = (sample as f32 + 0.5) / self.step as f32 - 0.5;
+            position.clamp(0.0, (cells as f32 - 1.0).max(0.0))
+        };
+        let (across, down) = (along(x - self.around.left, self.grid.width), along(y - self.around.top, self.grid.height));
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cell of the grid")]
+        let (column, row) = (across as usize, down as usize);
+        let at = |dx: usize, dy: usize| {
+            let (column, row) = ((column + dx).min(self.grid.width - 1), (row + dy).min(self.grid.height - 1));
+            self.grid.values[row * self.grid.width + column]
+        };
+        let (right, below) = (across.fract(), down.fract());
+        let (upper, lower) = (at(0, 0) + (at(1, 0) - at(0, 0)) * right, at(0, 1) + (at(1, 1) - at(0, 1)) * right);
+        let speck = self.grain.map_or(0, |grain| grain[(y as usize % GRAIN) * GRAIN + x as usize % GRAIN]);
+        (upper + (lower - upper) * below + f32::from(speck) / f32::from(1i16 << FRACTION)).clamp(0.0, 255.0)
     }
 }
 

@@ -37,8 +37,14 @@ const SMALLEST_RADIUS: f32 = 4.0;
 const HEAD_HEIGHT: f32 = 0.24;
 const HEAD_WIDTH: f32 = 0.66;
 
-/// What has to be hidden, as shapes.
-pub(super) fn shapes(found: &[Detection], also: &[Also], policy: &Policy, size: Size, shapes: &mut Vec<Shape>) {
+/// What has to be hidden: gives each shape, and the area that it must hide at least.
+pub(super) fn shapes(
+    found: &[Detection],
+    also: &[Also],
+    policy: &Policy,
+    size: Size,
+    mut each: impl FnMut(Shape, Area),
+) {
     let margin = if (0.0..=4.0).contains(&policy.margin) { policy.margin } else { 4.0 };
     let around = |head: Area, margin: f32| match policy.style {
         Style::Blur => Shape::Round(Head::around(head, margin, size)),
@@ -46,21 +52,26 @@ pub(super) fn shapes(found: &[Detection], also: &[Also], policy: &Policy, size: 
     };
     let scene = Scene { found, also };
     for Detection { kind, area, .. } in scene.seen() {
-        shapes.push(match (kind, policy.persons) {
-            (Kind::Face, _) => around(area, margin),
-            (Kind::Person, PersonRule::None) => continue,
-            (Kind::Person, PersonRule::Body) => Shape::Block(grown(area, 0.06, 0.5)),
-            (Kind::Person, PersonRule::Head) if scene.has_face_of(area, size) => continue,
-            // The share of the box is a head already, not a face.
-            (Kind::Person, PersonRule::Head) => around(head_of(area, size), margin / 4.0),
-        });
+        match (kind, policy.persons) {
+            (Kind::Face, _) => each(around(area, margin), area),
+            (Kind::Person, PersonRule::None) => {}
+            (Kind::Person, PersonRule::Body) => each(Shape::Block(grown(area, 0.06, 0.5)), area),
+            (Kind::Person, PersonRule::Head) if scene.has_face_of(area, size) => {}
+            (Kind::Person, PersonRule::Head) => {
+                // The share of the box is a head already, not a face.
+                let head = head_of(area, size);
+                each(around(head, margin / 4.0), head);
+            }
+        }
     }
-    shapes.extend(also.iter().filter_map(|also| match also {
-        Also::Area(area) => Some(Shape::Block(*area)),
-        Also::Face(face) => Some(around(*face, margin)),
-        Also::Head(head) => Some(around(*head, margin / 4.0)),
-        Also::Seen(_) => None,
-    }));
+    for also in also {
+        match *also {
+            Also::Area(area) => each(Shape::Block(area), area),
+            Also::Face(face) => each(around(face, margin), face),
+            Also::Head(head) => each(around(head, margin / 4.0), head),
+            Also::Seen(_) => {}
+        }
+    }
 }
 
 /// All that is known to be in the picture.
@@ -242,7 +253,7 @@ mod tests {
         let face = seen(Kind::Face, [0.18, 0.12, 0.22, 0.17]);
         let count = |found: &[Detection]| {
             let mut found_shapes = Vec::new();
-            shapes(found, &[], &policy, size, &mut found_shapes);
+            shapes(found, &[], &policy, size, |shape, _| found_shapes.push(shape));
             found_shapes.len()
         };
         assert_eq!(count(&[one, face]), 1, "the face is this person's");

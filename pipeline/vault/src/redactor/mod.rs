@@ -4,6 +4,9 @@
 //! at, that somebody still looks at, or that is not of the expected format leaves as one flat grey. The painted
 //! samples of `blur` and `solid` depend on no sample under any mask.
 //!
+//! Before a frame leaves, points of everything that must be hidden are looked at again (`witness`): one that does not show
+//! what it has to masks the whole frame.
+//!
 //! Where heads are is `head`'s business, which samples they hide `cover`'s, what `blur` shows instead `frost`'s
 //! and `pyramid`'s, `mosaic` has its own file.
 
@@ -12,6 +15,7 @@ mod frost;
 mod head;
 mod mosaic;
 mod pyramid;
+mod witness;
 
 use std::sync::Arc;
 
@@ -25,6 +29,7 @@ use cover::Cover;
 use frost::Frost;
 use head::Shape;
 use mosaic::Mosaic;
+use witness::Witnesses;
 
 /// Paints over what has to be hidden.
 pub struct Redactor {
@@ -40,6 +45,20 @@ pub struct Redactor {
     covers: [Cover; 3],
     frost: Frost,
     mosaic: Mosaic,
+    witnesses: Witnesses,
+    proof: Proof,
+    /// Spoils what was painted.
+    #[cfg(test)]
+    sabotage: Option<fn(&mut [PlaneMut<'_>; 3])>,
+}
+
+/// What looking again at the pixels of frames that were about to leave has shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Proof {
+    /// Points of hidden areas that showed what they had to, so far.
+    pub points: u64,
+    /// Frames in which one did not: they left wholly masked.
+    pub refuted: u64,
 }
 
 impl Redactor {
@@ -60,6 +79,10 @@ impl Redactor {
             covers: [0, 1, 2].map(|index| Cover::new(index, format, if fits { Some(&zones) } else { None })),
             frost: Frost::new(format),
             mosaic: Mosaic::new(),
+            witnesses: Witnesses::new(if fits { zones.witnesses().to_vec() } else { Vec::new() }),
+            proof: Proof::default(),
+            #[cfg(test)]
+            sabotage: None,
             zones,
         }
     }
@@ -93,7 +116,12 @@ impl Redactor {
         // Painted before already, unless the frame was exposed with other zones than ours.
         self.zones.paint(format, &mut planes);
         self.shapes.clear();
-        head::shapes(&found, &also, &self.policy, format.size, &mut self.shapes);
+        self.witnesses.begin(format.size);
+        let witnesses = &mut self.witnesses;
+        head::shapes(&found, &also, &self.policy, format.size, |shape, core| {
+            self.shapes.push(shape);
+            witnesses.stand_in(core, format.size);
+        });
         match self.policy.style {
             Style::Blur => self.blur(&mut planes),
             Style::Solid => {
@@ -109,8 +137,24 @@ impl Redactor {
                 self.mosaic.paint(&self.groups, format, &mut planes);
             }
         }
+        #[cfg(test)]
+        if let Some(sabotage) = self.sabotage {
+            sabotage(&mut planes);
+        }
+        let agreed = self.witnesses.agree(&planes, format, self.policy.style == Style::Mosaic);
         frame.keep_lists(found, also);
+        if !agreed {
+            self.proof.refuted += 1;
+            return RedactedFrame::shuttered(&self.shutter, stamp);
+        }
+        self.proof.points += self.witnesses.count() as u64;
         RedactedFrame::painted(frame.into_handle(), format, stamp)
+    }
+
+    /// What looking again has shown since the start.
+    #[must_use]
+    pub fn proof(&self) -> Proof {
+        self.proof
     }
 
     fn blur(&mut self, planes: &mut [PlaneMut<'_>; 3]) {
@@ -131,7 +175,7 @@ impl Redactor {
                 cover.keep_out(shape.block(self.format.size), self.format);
             }
             for &(group, smallest) in &self.zone_groups {
-                self.frost.fill(index, group, smallest, self.format, cover, plane);
+                self.frost.fill(index, group, smallest, self.format, cover, plane, &mut self.witnesses);
             }
             for shape in &self.shapes {
                 cover.clear(shape.block(self.format.size).cover(self.format.size, self.format.chroma), self.format);
@@ -147,7 +191,7 @@ impl Redactor {
                 cover.add(shape, self.format);
             }
             for &(group, smallest) in &self.groups {
-                self.frost.fill(index, group, smallest, self.format, cover, plane);
+                self.frost.fill(index, group, smallest, self.format, cover, plane, &mut self.witnesses);
             }
             for &(group, _) in &self.groups {
                 cover.clear(group, self.format);
@@ -273,4 +317,71 @@ fn row_mut<'a>(plane: &'a mut PlaneMut<'_>, row: u32, left: u32, right: u32) -> 
 /// The whole picture as an area, grown boxes cut at its edge.
 fn clipped(left: f32, top: f32, right: f32, bottom: f32) -> Area {
     Area::clipped(left, top, right, bottom).unwrap_or(Area::EVERYTHING)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::detection::{Detection, Kind, Score};
+    use crate::frame::Pool;
+    use crate::geometry::Size;
+    use crate::picture::{Matrix, Range};
+    use crate::zone::{Outline, Zone};
+
+    /// A frame with a face in its middle and a zone in its corner, under each style; whether it left wholly masked.
+    fn redact(style: Style, zone: ZoneStyle, sabotage: Option<fn(&mut [PlaneMut<'_>; 3])>) -> (bool, Proof) {
+        let format = Format::video(Size::new(160, 120), Matrix::Bt601, Range::Full);
+        let outline = Outline::new(&[[0.0, 0.0], [0.2, 0.0], [0.0, 0.3]]).unwrap();
+        let zones = Arc::new(Zones::new(&[Zone { outline, style: zone }], format));
+        let policy = Policy { style, persons: PersonRule::Head, margin: 0.5 };
+        let mut redactor = Redactor::new(policy, format, Arc::clone(&zones));
+        redactor.sabotage = sabotage;
+        let mut blank = Pool::new(format, 1).blank().unwrap();
+        for (index, plane) in blank.planes_mut().into_iter().enumerate() {
+            (0u32..).zip(plane.bytes).for_each(|(at, byte)| *byte = (at * 7 % 191 + index as u32) as u8);
+        }
+        let raw = blank.expose(Stamp { sequence: 0, time: Duration::ZERO }, &zones);
+        let area = Area::new(0.4, 0.4, 0.6, 0.7).unwrap();
+        let face = Detection { kind: Kind::Face, area, score: Score::SURE };
+        let mut seen = Inspected::new(raw, Findings::Complete(vec![face]));
+        seen.hide_face_also(Area::new(0.8, 0.1, 0.9, 0.3).unwrap());
+        let frame = redactor.redact(seen);
+        (frame.is_masked(), redactor.proof())
+    }
+
+    const ALL: [(Style, ZoneStyle); 6] = [
+        (Style::Blur, ZoneStyle::Solid),
+        (Style::Blur, ZoneStyle::Blur),
+        (Style::Solid, ZoneStyle::Solid),
+        (Style::Solid, ZoneStyle::Blur),
+        (Style::Mosaic, ZoneStyle::Solid),
+        (Style::Mosaic, ZoneStyle::Blur),
+    ];
+
+    #[test]
+    fn what_was_painted_as_it_should_be_is_proved() {
+        for (style, zone) in ALL {
+            let (masked, proof) = redact(style, zone, None);
+            assert!(!masked && proof.refuted == 0 && proof.points > 10, "{style:?} {zone:?}: {proof:?}");
+        }
+    }
+
+    #[test]
+    fn a_sample_that_shows_something_else_masks_the_whole_frame() {
+        // The middle of the face that was found, of the one that was added, and a corner of the zone; in luma, in colour.
+        let spoils: [fn(&mut [PlaneMut<'_>; 3]); 4] = [
+            |planes| planes[0].bytes[66 * 160 + 80] ^= 0x55,
+            |planes| planes[1].bytes[33 * 80 + 40] ^= 0x55,
+            |planes| planes[0].bytes[24 * 160 + 136] ^= 0x55,
+            |planes| planes[2].bytes[0] ^= 0x55,
+        ];
+        for (style, zone) in ALL {
+            for (number, spoil) in spoils.into_iter().enumerate() {
+                let (masked, proof) = redact(style, zone, Some(spoil));
+                assert!(masked && proof.refuted == 1, "{style:?} {zone:?}, spoil {number}");
+            }
+        }
+    }
 }

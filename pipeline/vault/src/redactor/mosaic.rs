@@ -48,6 +48,12 @@ impl Mosaic {
     }
 }
 
+/// Whether a sample is one of the few that a mosaic shows in a plane.
+pub(super) fn is_level(sample: u8, index: usize, format: Format) -> bool {
+    let (signed, width) = (index > 0 && format.colour != Colour::Rgb, 256 / LEVELS);
+    u32::from(sample) % width == if signed { 0 } else { width / 2 }
+}
+
 /// Cell `number` of a rectangle; empty where the rectangle has fewer than four rows or columns.
 fn cell(rect: Rect, number: u32) -> Rect {
     let part = |from: u32, length: u32, part: u32| from + length * part / SIDE;

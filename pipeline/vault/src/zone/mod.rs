@@ -18,13 +18,15 @@ pub struct Zones {
     format: Option<Format>,
     solid: Spans,
     blur: Spans,
+    /// Points that lie in zones, by their outlines.
+    witnesses: Vec<[f32; 2]>,
 }
 
 impl Zones {
     /// Nothing is hidden.
     #[must_use]
     pub fn none() -> Self {
-        Self { format: None, solid: Spans::none(0), blur: Spans::none(0) }
+        Self { format: None, solid: Spans::none(0), blur: Spans::none(0), witnesses: Vec::new() }
     }
 
     /// Rasterises any number of zones for frames of `format`, rounding outwards onto the chroma grid. Where a solid
@@ -38,7 +40,8 @@ impl Zones {
             spans.add(&zone.outline, format.size, format.chroma);
         }
         blur.subtract(&solid);
-        Self { format: Some(format), solid, blur }
+        let witnesses = zones.iter().flat_map(|zone| zone.outline.witnesses()).collect();
+        Self { format: Some(format), solid, blur, witnesses }
     }
 
     /// The share of the picture that is hidden, in `0..=1`.
@@ -96,6 +99,11 @@ impl Zones {
         self.solid.is_empty() && self.blur.is_empty()
     }
 
+    /// Points that lie in zones, in the unit square; they come from the outlines, not from what is painted.
+    pub(crate) fn witnesses(&self) -> &[[f32; 2]] {
+        &self.witnesses
+    }
+
     /// The format they were made for; `None` when there are none.
     pub(crate) fn format(&self) -> Option<Format> {
         self.format
@@ -125,6 +133,29 @@ pub enum ZoneStyle {
 pub struct Outline(Vec<[f32; 2]>);
 
 impl Outline {
+    /// The corners, and points of a grid that lie inside by the even-odd rule, which says no more than any other.
+    fn witnesses(&self) -> Vec<[f32; 2]> {
+        const STEPS: u8 = 6;
+        let bounds = |axis: usize| {
+            let along = self.0.iter().map(|corner| corner[axis]);
+            along.fold((1.0f32, 0.0f32), |(low, high), at| (low.min(at), high.max(at)))
+        };
+        let ((left, right), (top, bottom)) = (bounds(0), bounds(1));
+        let share = |step: u8, low: f32, high: f32| low + (high - low) * (f32::from(step) + 0.5) / f32::from(STEPS);
+        let grid = (0..STEPS).flat_map(|row| (0..STEPS).map(move |column| (column, row)));
+        let points = grid.map(|(column, row)| [share(column, left, right), share(row, top, bottom)]);
+        let mut found = self.0.clone();
+        found.extend(points.filter(|point| self.holds(*point)));
+        found
+    }
+
+    fn holds(&self, [x, y]: [f32; 2]) -> bool {
+        let edges = self.0.iter().zip(self.0.iter().cycle().skip(1));
+        edges.fold(false, |inside, ([ax, ay], [bx, by])| {
+            inside ^ (((ay > &y) != (by > &y)) && x < (bx - ax) * (y - ay) / (by - ay) + ax)
+        })
+    }
+
     /// Checks the corners.
     ///
     /// # Errors

@@ -1,0 +1,65 @@
+//! What the inspector knows of the frames before: how the camera moves, which tracks there are, where to look closer.
+//!
+//! **Invariant.** It changes no findings but by adding what a closer look found in this very frame.
+
+use frostglass_models::{DetectError, Detector};
+use frostglass_vault::{Area, Detection, Kind, Picture};
+
+use super::shift::Steadying;
+use crate::hold::track::{Clues, Shift, Tracker};
+
+/// Places in one frame that are looked at more closely.
+const MOST_PLACES: usize = 4;
+
+/// The inspector's memory.
+pub(super) struct Tracking {
+    steadying: Steadying,
+    tracker: Tracker,
+    places: Vec<Area>,
+    /// How the picture moved since the last frame whose clues were told, and whether there was a cut since.
+    pending: (Shift, bool),
+}
+
+impl Tracking {
+    pub(super) fn new() -> Self {
+        let places = Vec::with_capacity(MOST_PLACES);
+        Self { steadying: Steadying::new(), tracker: Tracker::new(), places, pending: (Shift::NONE, false) }
+    }
+
+    /// A frame comes. What is told of it later counts from the last frame that was told of.
+    pub(super) fn begin(&mut self, picture: &Picture<'_>) {
+        let seen = self.steadying.observe(picture);
+        self.pending = (self.pending.0.then(seen.shift), self.pending.1 | seen.cut);
+    }
+
+    /// The networks have looked: `persons` and what they saw weakly, where they looked for persons. A closer look at what was
+    /// lost, by `faces`, may add to `found`.
+    pub(super) fn conclude(
+        &mut self,
+        (picture, sequence): (&Picture<'_>, u64),
+        faces: &mut dyn Detector,
+        persons: Option<(&[Detection], &[Detection])>,
+        closer: bool,
+        found: &mut Vec<Detection>,
+        clues: &mut Clues,
+    ) -> Result<(), DetectError> {
+        let (shift, cut) = std::mem::take(&mut self.pending);
+        (clues.shift, clues.cut) = (shift, cut);
+        self.tracker.begin(sequence, shift, cut);
+        if let Some((strong, weak)) = persons {
+            self.tracker.tie(Kind::Person, strong, weak, clues);
+        }
+        self.tracker.tie(Kind::Face, found, faces.weak(), clues);
+        if !closer {
+            return Ok(());
+        }
+        self.places.clear();
+        self.tracker.places(MOST_PLACES, &mut self.places);
+        if !self.places.is_empty() {
+            let before = found.len();
+            faces.look_closer(picture, &self.places, found)?;
+            self.tracker.tie(Kind::Face, found.get(before..).unwrap_or_default(), faces.weak(), clues);
+        }
+        Ok(())
+    }
+}
