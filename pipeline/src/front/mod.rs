@@ -34,6 +34,11 @@ use crate::wire::{Wire, WireError};
 const HEALTH_EVERY: Duration = Duration::from_secs(1);
 /// How long nothing is looked at when nothing happens.
 const TICK: Duration = Duration::from_millis(100);
+/// Frames and events of the pixel process, and masked frames in their place, that are handed on before something else is
+/// looked at: one that never stops does not keep the front from its supervisor.
+const AT_ONCE: usize = 64;
+/// After a sleep of the machine longer than this nobody wants the frames of the night.
+const NIGHT: Duration = Duration::from_secs(1);
 
 /// Lives until the supervisor says that it is over, or nobody takes anything any more.
 pub(crate) fn run(wire: Wire) -> anyhow::Result<ExitCode> {
@@ -71,11 +76,17 @@ pub(crate) fn run(wire: Wire) -> anyhow::Result<ExitCode> {
         front.tell(&wire);
     }
     front.take_in();
-    Ok(if front.outlets.finish() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let Front { video, tally, outlets, .. } = front;
+    let y4m = video.filter(|_| tally.out() > 0).and_then(|video| ToldFormat::of(video.format, video.rate));
+    if !outlets.finish() {
+        return Ok(ExitCode::FAILURE);
+    }
+    let _ = wire.send(&FromFront::Finished { y4m }, &[]);
+    Ok(ExitCode::SUCCESS)
 }
 
 fn open(config: &Config, start: &Start) -> anyhow::Result<Outlets> {
-    let outlets = Outlets::open(config, start.again)?;
+    let outlets = Outlets::open(config, start.again, start.y4m)?;
     if outlets.is_empty() {
         eprintln!("frostglass: note: [emit] names no way out; frames are redacted and dropped");
     }
@@ -123,8 +134,26 @@ impl Line {
         let time = self.began.get_or_insert_with(Instant::now).elapsed();
         match self.last {
             None => Stamp { sequence: 0, time },
-            Some(last) => Stamp { sequence: last.sequence + 1, time: time.max(last.time + Duration::from_micros(1)) },
+            // The last one may have been told by a pixel process that counts wildly.
+            Some(last) => Stamp {
+                sequence: last.sequence.saturating_add(1),
+                time: time.max(last.time.saturating_add(Duration::from_micros(1))),
+            },
         }
+    }
+
+    /// The stamp of a masked frame that is due, and the time that stands for its own: the next one is due a frame's time later.
+    fn filler(&mut self, now: Instant, rate: Rate) -> Option<(Stamp, Instant)> {
+        let at = self.at?;
+        let frame = rate.time_of(1);
+        if now.saturating_duration_since(at) < self.silence.max(frame) {
+            return None;
+        }
+        // From now on at the stream's own rate, until a frame comes.
+        (self.silence, self.base) = (frame, None);
+        let due = at + frame;
+        let asleep = now.saturating_duration_since(due) >= NIGHT;
+        Some((self.next(), if asleep { now } else { due }))
     }
 
     /// The stream's stamp for a frame of the pixel process.
@@ -173,10 +202,10 @@ impl Front {
             let Ok(message) = record.message() else { continue };
             match message {
                 ToFront::Start(_) => {}
-                ToFront::Pixel { format, hides, silence_ms, restarts } => {
+                ToFront::Pixel { format, hides, silence_ms, restarts, seen } => {
                     self.tally.restarts(restarts);
                     if let Ok(ends) = record.descriptors.try_into() {
-                        self.attach(ends, format, hides, Duration::from_millis(silence_ms))?;
+                        self.attach(ends, format, hides, Duration::from_millis(silence_ms), seen)?;
                     }
                 }
                 ToFront::Gone { restarts } => {
@@ -202,19 +231,23 @@ impl Front {
         told: ToldFormat,
         hides: Vec<String>,
         silence: Duration,
+        seen: bool,
     ) -> anyhow::Result<()> {
         self.detach();
         let Some((format, rate)) = told.format() else {
             tracing::error!("the pixel process speaks of frames that cannot be; nothing of it is taken");
             return Ok(());
         };
-        let pixel = match SharedFront::new(FrontEnd(ends), format, self.buffers.clone()) {
+        let mut pixel = match SharedFront::new(FrontEnd(ends), format, self.buffers.clone()) {
             Ok(pixel) => pixel,
             Err(error) => {
                 tracing::error!("the pixel process's ring is not taken: {error}");
                 return Ok(());
             }
         };
+        if seen {
+            pixel.skip();
+        }
         let video = Video { format, rate };
         if self.video != Some(video) {
             self.video = Some(video);
@@ -240,15 +273,16 @@ impl Front {
     }
 
     fn take_in(&mut self) {
-        while let Some(pixel) = &mut self.pixel {
-            let line = &mut self.line;
+        for _ in 0..AT_ONCE {
+            let (Some(pixel), line) = (&mut self.pixel, &mut self.line) else { break };
             let Some(frame) = pixel.frame(|stamp| line.stamp(stamp)) else { break };
             line.silence = line.patience;
             self.tally.age(pixel.age());
             self.emit(frame);
         }
         let mut gone = false;
-        while let Some(pixel) = &mut self.pixel {
+        for _ in 0..AT_ONCE {
+            let Some(pixel) = &mut self.pixel else { break };
             match pixel.event() {
                 Ok(Some(Event::Health(health))) => self.tally.health(health),
                 Ok(Some(Event::Motion(mut motion))) => {
@@ -271,15 +305,10 @@ impl Front {
     /// Masked frames in the place of those that do not come.
     fn fill_in(&mut self) {
         let Some(Video { format, rate }) = self.video else { return };
-        while self.line.at.is_some_and(|at| at.elapsed() >= self.line.silence.max(rate.time_of(1))) {
-            let stamp = self.line.next();
-            let due = self.line.at.map(|at| at + rate.time_of(1));
+        for _ in 0..AT_ONCE {
+            let Some((stamp, at)) = self.line.filler(Instant::now(), rate) else { break };
             self.emit(ReceivedFrame::masked(format, stamp));
-            // From now on at the stream's own rate, until a frame comes.
-            self.line.silence = rate.time_of(1);
-            // After a sleep of the machine nobody wants the frames of the night.
-            self.line.at = due.filter(|due| due.elapsed() < Duration::from_secs(1)).or(Some(Instant::now()));
-            self.line.base = None;
+            self.line.at = Some(at);
         }
     }
 
@@ -317,7 +346,11 @@ impl Front {
         }
         if self.told.elapsed() >= HEALTH_EVERY / 2 {
             self.told = Instant::now();
-            let progress = FromFront::Progress { frames: self.tally.out(), health: self.tally.last() };
+            let progress = FromFront::Progress {
+                frames: self.tally.out(),
+                health: self.tally.last(),
+                hatch: self.pixel.is_some(),
+            };
             let _ = wire.send(&progress, &[]);
         }
     }
@@ -358,5 +391,29 @@ mod tests {
                 break;
             }
         }
+        let filler = line.next();
+        assert_eq!(filler.sequence, u64::MAX, "there is no higher number, and no end of the front either");
+        line.last = Some(Stamp { sequence: 0, time: Duration::MAX });
+        assert_eq!(line.next().time, Duration::MAX);
+    }
+
+    #[test]
+    fn gaps_are_filled_at_the_streams_rate_and_a_night_is_not() {
+        let rate = Rate { frames: 10, seconds: 1 };
+        let start = Instant::now();
+        let after = |millis| start + Duration::from_millis(millis);
+        let mut line = Line { at: Some(start), silence: Duration::from_millis(250), ..Line::default() };
+        let mut fill = |now| {
+            let mut count = 0;
+            while let Some((stamp, at)) = line.filler(now, rate) {
+                (line.last, line.at, count) = (Some(stamp), Some(at), count + 1);
+            }
+            count
+        };
+        assert_eq!((fill(after(240)), fill(after(250))), (0, 2), "all of the gap, when it is one");
+        assert_eq!((fill(after(299)), fill(after(300)), fill(after(720))), (0, 1, 4));
+        let hour = 3_600_000;
+        assert_eq!(fill(after(hour)), 1, "one to go on with");
+        assert_eq!((fill(after(hour + 99)), fill(after(hour + 100))), (0, 1));
     }
 }

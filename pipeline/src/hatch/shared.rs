@@ -129,6 +129,10 @@ pub struct SharedFront {
 
 /// Messages a second that a front takes; a pixel process sends some ten.
 const MOST_MESSAGES: u32 = 500;
+/// Messages that are refused at once, before whoever reads looks at something else.
+const MOST_REFUSED: usize = 64;
+/// Frames a second that can be: of a time-lapse, of a fast camera.
+const RATES: std::ops::RangeInclusive<f64> = 1.0 / 60.0..=1000.0;
 
 impl SharedFront {
     /// Joins what came from the other side, after looking at it.
@@ -153,6 +157,11 @@ impl SharedFront {
         })
     }
 
+    /// What the ring holds was shown by another front.
+    pub(crate) fn skip(&mut self) {
+        self.ring.skip();
+    }
+
     /// What becomes readable when something came.
     pub(crate) fn descriptors(&self) -> [BorrowedFd<'_>; 2] {
         [self.wake.as_fd(), self.messages.as_fd()]
@@ -165,7 +174,7 @@ impl SharedFront {
             Some(taken) => taken,
             None => {
                 // All was read: the next frame wakes again. One that came just now was counted after this.
-                let _ = rustix::io::read(&self.wake, &mut [0u8; 8]);
+                forget(&self.wake);
                 self.ring.take(&mut buffer.bytes)?
             }
         };
@@ -178,12 +187,12 @@ impl SharedFront {
         monotonic().saturating_sub(self.captured).min(Duration::from_secs(3600))
     }
 
-    /// The next event.
+    /// The next event; `None` also after a number of messages that were refused.
     ///
     /// # Errors
     /// When no more will come.
     pub(crate) fn event(&mut self) -> Result<Option<Event>, WireError> {
-        loop {
+        for _ in 0..MOST_REFUSED {
             let Some(record) = self.messages.receive(Duration::ZERO)? else { return Ok(None) };
             let event = record.message::<Event>().ok().filter(Event::is_plausible);
             match event {
@@ -194,6 +203,7 @@ impl SharedFront {
                 _ => self.refused += 1,
             }
         }
+        Ok(None)
     }
 
     /// Once a second: as many messages may come again.
@@ -205,6 +215,21 @@ impl SharedFront {
     pub(crate) fn missed(&self) -> (u64, u64) {
         let (lost, torn) = self.ring.missed();
         (lost.saturating_add(torn), self.refused)
+    }
+}
+
+/// Sets the counter to 0. It is the other side's as well, which could take away its `O_NONBLOCK`, and the count between a
+/// look and a read: so the read itself says that it does not wait.
+fn forget(wake: &OwnedFd) {
+    let mut count = [0; 8];
+    let mut into = [io::IoSliceMut::new(&mut count)];
+    // No place, as a counter has none: the kernel takes this number as "where it is".
+    let read = rustix::io::preadv2(wake, &mut into, u64::MAX, rustix::io::ReadWriteFlags::NOWAIT);
+    // Kernels before 5.8 know no such read of a counter.
+    if matches!(read, Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS))
+        && crate::wire::readable(&[wake.as_fd()], Duration::ZERO).is_ok_and(|ready| ready[0])
+    {
+        let _ = rustix::io::read(wake, &mut count);
     }
 }
 
@@ -238,6 +263,11 @@ impl ToldFormat {
         self.rate
     }
 
+    /// Whether frames can follow one another like this. Whoever fills gaps at a rate has to be able to, and in time.
+    pub(crate) fn can_be(rate: Rate) -> bool {
+        RATES.contains(&(f64::from(rate.frames) / f64::from(rate.seconds)))
+    }
+
     /// What was told, if it makes sense.
     pub(crate) fn format(self) -> Option<(Format, Rate)> {
         let matrix = match self.matrix {
@@ -251,7 +281,7 @@ impl ToldFormat {
         let sound = sides.contains(&self.width) && sides.contains(&self.height);
         let size = Size::new(self.width, self.height);
         let sound = sound && size.pixels() <= crate::capture::MOST_PIXELS;
-        let rate = Rate::new(self.rate[0], self.rate[1]).filter(|_| sound)?;
+        let rate = Rate::new(self.rate[0], self.rate[1]).filter(|&rate| sound && Self::can_be(rate))?;
         Some((Format::video(size, matrix, range), rate))
     }
 }
@@ -333,13 +363,36 @@ mod tests {
             while hatch.messages.wire.write(&fault("x")).is_ok() {
                 sent += 1;
             }
-            while front.event().unwrap().is_some() {}
+            while crate::wire::readable(&[front.messages.as_fd()], Duration::ZERO).unwrap()[0] {
+                let before = front.missed().1;
+                let _ = front.event().unwrap();
+                assert!(front.missed().1 - before <= MOST_REFUSED as u64, "a call ends after some of them");
+            }
         }
         assert!(sent > MOST_MESSAGES);
         assert_eq!(front.missed().1, u64::from(sent - MOST_MESSAGES));
         front.next_second();
         hatch.messages().send(&fault("x")).unwrap();
         assert!(front.event().unwrap().is_some());
+    }
+
+    #[test]
+    fn a_counter_that_was_made_to_wait_does_not_stop_the_front() {
+        let (mut hatch, mut front) = ends();
+        // The other side has the very same file.
+        let flags = rustix::fs::fcntl_getfl(&hatch.wake).unwrap();
+        rustix::fs::fcntl_setfl(&hatch.wake, flags - rustix::fs::OFlags::NONBLOCK).unwrap();
+        let (done, is_done) = crossbeam_channel::bounded(1);
+        std::thread::spawn(move || {
+            let nothing = front.frame(|stamp| stamp).is_none();
+            let _ = done.send((nothing, front));
+        });
+        let (nothing, mut front) =
+            is_done.recv_timeout(Duration::from_secs(30)).expect("the front waits for a count that nobody gives");
+        assert!(nothing);
+        hatch.publish(masked(1)).unwrap();
+        assert!(front.frame(|stamp| stamp).is_some() && front.frame(|stamp| stamp).is_none());
+        assert!(!crate::wire::readable(&front.descriptors(), Duration::ZERO).unwrap()[0], "the count is 0 again");
     }
 
     #[test]
@@ -353,6 +406,9 @@ mod tests {
             ToldFormat { width: 16_384, height: 16_384, ..told },
             ToldFormat { matrix: 1, ..told },
             ToldFormat { rate: [1, 0], ..told },
+            ToldFormat { rate: [0, 1], ..told },
+            ToldFormat { rate: [u32::MAX, 1], ..told },
+            ToldFormat { rate: [1, u32::MAX], ..told },
         ] {
             assert_eq!(wrong.format(), None, "{wrong:?}");
         }

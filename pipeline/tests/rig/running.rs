@@ -162,6 +162,26 @@ pub(crate) fn unplugged() {
     assert!(told.contains("the camera is gone") || told.contains("no such device"), "{told}");
 }
 
+/// A config that names another camera takes that one, and not the one that was there before, whose zones are not its own.
+pub(crate) fn another_camera() {
+    ["/dev/video0", "/dev/video1"].iter().for_each(|device| steady(device));
+    let mut run = Running::start("/tmp/another", VIVID);
+    run.wait_for_health("inspected", 10);
+    let eyes = |run: &Running| -> Vec<String> {
+        let Some(pixel) = run.part("pixel-process") else { return Vec::new() };
+        let files = fs::read_dir(format!("/proc/{pixel}/fd")).into_iter().flatten().flatten();
+        let paths = files.filter_map(|file| Some(fs::read_link(file.path()).ok()?.display().to_string()));
+        paths.filter(|path| path.starts_with("/dev/video")).collect()
+    };
+    assert_eq!(eyes(&run), ["/dev/video0"]);
+    let inspected = run.health("inspected").unwrap();
+    run.replace_config(&VIVID.replace("/dev/video0", "/dev/video1"));
+    run.wait_for_health("restarts", 1);
+    run.wait_for_health("inspected", inspected + 20);
+    assert_eq!(eyes(&run), ["/dev/video1"], "{}", run.told());
+    run.end();
+}
+
 pub(crate) fn silence() {
     steady("/dev/video0");
     let mut run = Running::start("/tmp/silence", VIVID);
