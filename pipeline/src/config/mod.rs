@@ -64,7 +64,7 @@ impl Config {
     /// When anything in it is wrong; each fault with its place.
     pub fn prove(text: &str, origin: &str, folder: &Path) -> Result<Self, ConfigError> {
         // Told here and not when a process waits for it in vain.
-        if !crate::wire::has_room_for(&text) {
+        if !crate::wire::has_room_for(text) {
             return Err(ConfigError::new(origin, text, vec![fault::too_long(text)]));
         }
         let file =

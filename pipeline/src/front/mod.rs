@@ -7,7 +7,9 @@
 //! What a way out does with frames is [`crate::emit`]'s business; [`outlet`] gives each its own thread and queue,
 //! [`tally`] adds up health over the lives of several pixel processes.
 
+mod line;
 mod outlet;
+mod queue;
 mod tally;
 mod thermal;
 mod ways;
@@ -17,8 +19,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use frostglass_vault::{Format, Stamp};
+use frostglass_vault::Format;
 
+use self::line::Line;
 use self::outlet::{Outlets, Report};
 use self::tally::Tally;
 use crate::capture::Rate;
@@ -37,8 +40,6 @@ const TICK: Duration = Duration::from_millis(100);
 /// Frames and events of the pixel process, and masked frames in their place, that are handed on before something else is
 /// looked at: one that never stops does not keep the front from its supervisor.
 const AT_ONCE: usize = 64;
-/// After a sleep of the machine longer than this nobody wants the frames of the night.
-const NIGHT: Duration = Duration::from_secs(1);
 
 /// Lives until the supervisor says that it is over, or nobody takes anything any more.
 pub(crate) fn run(wire: Wire) -> anyhow::Result<ExitCode> {
@@ -111,69 +112,6 @@ struct Front {
 pub(crate) struct Video {
     pub(crate) format: Format,
     pub(crate) rate: Rate,
-}
-
-/// One stream over the lives of several pixel processes: numbers and times go on rising.
-#[derive(Default)]
-struct Line {
-    began: Option<Instant>,
-    /// Added to the pixel process's numbers and times.
-    base: Option<Stamp>,
-    last: Option<Stamp>,
-    /// When the last frame went out.
-    at: Option<Instant>,
-    /// So long without a frame, and masked ones follow; that of one frame while there is nobody to give any.
-    silence: Duration,
-    /// The same while a pixel process gives frames.
-    patience: Duration,
-}
-
-impl Line {
-    /// What follows `last`, by the clock.
-    fn next(&mut self) -> Stamp {
-        let time = self.began.get_or_insert_with(Instant::now).elapsed();
-        match self.last {
-            None => Stamp { sequence: 0, time },
-            // The last one may have been told by a pixel process that counts wildly.
-            Some(last) => Stamp {
-                sequence: last.sequence.saturating_add(1),
-                time: time.max(last.time.saturating_add(Duration::from_micros(1))),
-            },
-        }
-    }
-
-    /// The stamp of a masked frame that is due, and the time that stands for its own: the next one is due a frame's time later.
-    fn filler(&mut self, now: Instant, rate: Rate) -> Option<(Stamp, Instant)> {
-        let at = self.at?;
-        let frame = rate.time_of(1);
-        if now.saturating_duration_since(at) < self.silence.max(frame) {
-            return None;
-        }
-        // From now on at the stream's own rate, until a frame comes.
-        (self.silence, self.base) = (frame, None);
-        let due = at + frame;
-        let asleep = now.saturating_duration_since(due) >= NIGHT;
-        Some((self.next(), if asleep { now } else { due }))
-    }
-
-    /// The stream's stamp for a frame of the pixel process.
-    fn stamp(&mut self, of: Stamp) -> Stamp {
-        let base = match self.base {
-            Some(base) => base,
-            None => {
-                let next = self.next();
-                let time = next.time.saturating_sub(of.time);
-                *self.base.insert(Stamp { sequence: next.sequence.saturating_sub(of.sequence), time })
-            }
-        };
-        let stamp =
-            Stamp { sequence: base.sequence.saturating_add(of.sequence), time: base.time.saturating_add(of.time) };
-        // A pixel process that counts backwards does not make the stream do so.
-        match self.last {
-            Some(last) if stamp.sequence <= last.sequence || stamp.time <= last.time => self.next(),
-            _ => stamp,
-        }
-    }
 }
 
 impl Front {
@@ -353,67 +291,5 @@ impl Front {
             };
             let _ = wire.send(&progress, &[]);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_and_times_rise_over_the_lives_of_several_pixel_processes() {
-        let mut line = Line::default();
-        let mut stamps = Vec::new();
-        for _life in 0..3 {
-            line.base = None;
-            for sequence in 0..5 {
-                let stamp = line.stamp(Stamp { sequence, time: Duration::from_millis(40 * sequence) });
-                line.last = Some(stamp);
-                stamps.push(stamp);
-            }
-            let filler = line.next();
-            line.last = Some(filler);
-            stamps.push(filler);
-        }
-        assert!(stamps.windows(2).all(|two| two[0].sequence + 1 == two[1].sequence), "{stamps:?}");
-        assert!(stamps.windows(2).all(|two| two[0].time < two[1].time), "{stamps:?}");
-    }
-
-    #[test]
-    fn a_pixel_process_that_counts_wildly_does_not_turn_the_stream_back() {
-        let mut line = Line::default();
-        let mut last: Option<Stamp> = None;
-        for (sequence, nanos) in [(7, 0), (3, 90), (u64::MAX, u64::MAX), (0, 0), (8, 5)] {
-            let stamp = line.stamp(Stamp { sequence, time: Duration::from_nanos(nanos) });
-            assert!(last.is_none_or(|last| stamp.sequence > last.sequence || last.sequence == u64::MAX), "{stamp:?}");
-            (line.last, last) = (Some(stamp), Some(stamp));
-            if stamp.sequence == u64::MAX {
-                break;
-            }
-        }
-        let filler = line.next();
-        assert_eq!(filler.sequence, u64::MAX, "there is no higher number, and no end of the front either");
-        line.last = Some(Stamp { sequence: 0, time: Duration::MAX });
-        assert_eq!(line.next().time, Duration::MAX);
-    }
-
-    #[test]
-    fn gaps_are_filled_at_the_streams_rate_and_a_night_is_not() {
-        let rate = Rate { frames: 10, seconds: 1 };
-        let start = Instant::now();
-        let after = |millis| start + Duration::from_millis(millis);
-        let mut line = Line { at: Some(start), silence: Duration::from_millis(250), ..Line::default() };
-        let mut fill = |now| {
-            let mut count = 0;
-            while let Some((stamp, at)) = line.filler(now, rate) {
-                (line.last, line.at, count) = (Some(stamp), Some(at), count + 1);
-            }
-            count
-        };
-        assert_eq!((fill(after(240)), fill(after(250))), (0, 2), "all of the gap, when it is one");
-        assert_eq!((fill(after(299)), fill(after(300)), fill(after(720))), (0, 1, 4));
-        let hour = 3_600_000;
-        assert_eq!(fill(after(hour)), 1, "one to go on with");
-        assert_eq!((fill(after(hour + 99)), fill(after(hour + 100))), (0, 1));
     }
 }

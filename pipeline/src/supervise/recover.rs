@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use super::Supervisor;
 use super::child::Child;
 use super::messages::{Begun, Start, ToFront, ToPixel};
-use super::post::Post;
 use crate::commands::hides;
 use crate::event::{self, Fault, Masked};
 use crate::hatch::shared::ToldFormat;
@@ -80,16 +79,17 @@ impl Supervisor {
 
     /// Fills empty posts. A system that has no process or descriptor to give now may have some later.
     pub(super) fn start_what_is_due(&mut self) {
-        type Start = fn(&mut Supervisor) -> anyhow::Result<()>;
-        let posts: [(fn(&mut Self) -> &mut Post, Start); 2] =
-            [(|this| &mut this.front, Self::start_front), (|this| &mut this.pixel, Self::start_pixel)];
-        for (post, start) in posts {
-            if post(self).is_due()
-                && let Err(error) = start(self)
-            {
-                tracing::error!("{error:#}; it is tried again");
-                post(self).plan(false, Instant::now());
-            }
+        if self.front.is_due()
+            && let Err(error) = self.start_front()
+        {
+            tracing::error!("{error:#}; it is tried again");
+            self.front.plan(false, Instant::now());
+        }
+        if self.pixel.is_due()
+            && let Err(error) = self.start_pixel()
+        {
+            tracing::error!("{error:#}; it is tried again");
+            self.pixel.plan(false, Instant::now());
         }
     }
 
@@ -153,7 +153,9 @@ impl Supervisor {
         let stood = std::mem::take(&mut self.pixel.stands);
         self.hatch = None;
         if self.ending.is_some() || self.outcome.is_some() || !self.pixel.stood {
-            self.over(well);
+            // One that was looking for its camera when the run was ended has failed at nothing that was asked.
+            let was_away = self.ending.is_some() && self.pixel.stood && !stood;
+            self.over(well || was_away);
             self.ending.get_or_insert_with(Instant::now);
             // Without news that it is gone, after which masked frames would follow.
             self.finish_front();
