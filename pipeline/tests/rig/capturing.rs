@@ -333,14 +333,14 @@ pub(crate) fn moved() {
 }
 
 pub(crate) fn usb_faults() {
-    let webcam = Webcam::plug(&["12:cut", "16:junk", "20:lost", "24:err", "28:empty"]);
+    let webcam = Webcam::plug(&["42:cut", "46:junk", "50:lost", "54:err", "58:empty"]);
     let device = webcam.device();
     let text = format!("source = '{device}'\nformat = 'MJPG'\nwidth = 640\nheight = 480\nfps = 30");
     wait_for("the webcam", || open(&wish(&text), None).ok().map(drop));
     let mut eye = Eye::open(&text);
     let whole = eye.next().unwrap().unwrap().planes;
     let (mut good, mut broken) = (1, Vec::new());
-    while good < 40 {
+    while good < 70 {
         match eye.next() {
             // Each frame that is given is the whole picture, to the last sample.
             Ok(Some(frame)) => {
