@@ -66,7 +66,7 @@ fn frame(criterion: &mut Criterion) {
         });
         group.bench_function(BenchmarkId::new("publish and take", size), |bencher| {
             bencher.iter(|| {
-                assert!(hatch.publish(black_box(&redacted), Duration::ZERO) && front.take(&mut received).is_some())
+                assert!(hatch.publish(black_box(&redacted), Duration::ZERO) && front.take(&mut received).is_some());
             });
         });
     }
