@@ -1,14 +1,14 @@
 //! What a frame costs from capture to the hatch without networks and codecs, beside a plain copy of it.
 //!
-//! Shows: copying in, painting zones, watching for motion, redacting four faces and passing the hatch, at 720p and
-//! 1080p. Run: `cargo bench -p benches --bench frame`
+//! Shows: copying in, painting zones, watching for motion, redacting four faces and passing the ring of the hatch, in
+//! and out, at 720p and 1080p; and the ring alone. Run: `cargo bench -p benches --bench frame`
 
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use frostglass::hatch::{Hatch, Outbound, Received, WhenFull, in_process};
+use frostglass::hatch::ring::{RingReader, RingWriter};
 use frostglass::inspect::motion::{Watch, WatchSettings};
 use frostglass_vault::{
     Area, Detection, Findings, Format, Inspected, Kind, Matrix, Outline, PersonRule, Policy, Pool, Range, Redactor,
@@ -33,7 +33,9 @@ fn frame(criterion: &mut Criterion) {
         let policy = Policy { style: Style::Blur, persons: PersonRule::Head, margin: 0.5 };
         let mut redactor = Redactor::new(policy, format, Arc::clone(&zones));
         let mut watch = Watch::new(WatchSettings::default(), format);
-        let (mut hatch, front) = in_process(2, WhenFull::Replace);
+        let mut hatch = RingWriter::new(format).expect("memory for a ring");
+        let mut front = RingReader::new(hatch.descriptor(), format).expect("a sealed ring");
+        let mut received = vec![1u8; format.bytes()];
         let mut sequence = 0u64;
         group.bench_function(BenchmarkId::new("path", size), |bencher| {
             bencher.iter(|| {
@@ -53,8 +55,18 @@ fn frame(criterion: &mut Criterion) {
                 drop(look);
                 found.extend(four_faces());
                 let redacted = redactor.redact(Inspected::new(raw, Findings::Complete(found)));
-                hatch.publish(Outbound::Frame(redacted)).expect("the front is here");
-                assert!(matches!(front.receive(Duration::from_secs(1)), Some(Received::Frame(_))));
+                assert!(hatch.publish(&redacted, stamp.time) && front.take(&mut received).is_some());
+            });
+        });
+
+        let raw = pool.blank().expect("a slot is free").expose(Stamp { sequence: 0, time: Duration::ZERO }, &zones);
+        let redacted = redactor.redact(Inspected::new(raw, Findings::Complete(four_faces().collect())));
+        group.bench_function(BenchmarkId::new("publish", size), |bencher| {
+            bencher.iter(|| assert!(hatch.publish(black_box(&redacted), Duration::ZERO)));
+        });
+        group.bench_function(BenchmarkId::new("publish and take", size), |bencher| {
+            bencher.iter(|| {
+                assert!(hatch.publish(black_box(&redacted), Duration::ZERO) && front.take(&mut received).is_some());
             });
         });
     }

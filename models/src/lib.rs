@@ -25,7 +25,7 @@ pub mod measure;
 pub use detector::{Detail, FaceSetup, face_detector, person_detector};
 pub use error::{DetectError, ModelError};
 pub use network::{Card, Family, NetworkFile};
-pub use runtime::{Runtime, RuntimeError};
+pub use runtime::{Runtime, RuntimeError, silence_engine};
 
 use frostglass_vault::{Area, Detection, Picture};
 

@@ -165,8 +165,12 @@ pub struct Policy {
 
 /// Bytes of the longest text in an event: the name of a zone, what is wrong.
 const LONGEST_TEXT: usize = 2000;
+/// Bytes of the longest name of a zone: it has to fit into such a text, with words around it.
+pub(crate) const LONGEST_NAME: usize = 200;
 /// More names than this are in no list.
 const MOST_NAMES: usize = 1000;
+/// More zones than this have not got their names into one list, beside faces and persons.
+pub(crate) const MOST_ZONES: usize = MOST_NAMES - 10;
 
 impl Event {
     /// Whether each number and text is one that such an event can have. What comes from another process is asked this.

@@ -8,6 +8,10 @@ use clap::Parser;
 use frostglass::commands::{self, Args, Done};
 
 fn main() -> ExitCode {
+    if let Err(error) = frostglass_models::silence_engine() {
+        eprintln!("frostglass: the inference engine's telemetry can not be switched off: {error}");
+        return ExitCode::FAILURE;
+    }
     let args = Args::parse();
     match commands::carry_out(args) {
         Ok(Done::Whole) => ExitCode::SUCCESS,

@@ -56,6 +56,8 @@ pub struct Capture {
     pub dropped: Counter,
     /// Frames that a camera's driver counted and did not give.
     pub gaps: Counter,
+    /// Times that whoever captures came back from the source, with a frame or without one, or waited for a frame's time.
+    pub turns: Counter,
 }
 
 /// Counters of inspection.

@@ -21,7 +21,7 @@ use crate::hatch::shared::{FrontEnd, Messages, SharedHatch, ToldFormat};
 use crate::metrics::Metrics;
 use crate::path::{Manners, PathError, Shared, Stages};
 use crate::sandbox::{Role, Stage, enter};
-use crate::supervise::messages::{FromPixel, Progress, Start, ToPixel};
+use crate::supervise::messages::{FromPixel, Start, ToPixel};
 use crate::wire::{Wire, WireError};
 
 /// The supervisor hears of progress so often.
@@ -43,7 +43,9 @@ pub(crate) fn run(wire: Wire) -> anyhow::Result<ExitCode> {
     let shared = Shared { clock: Arc::clone(&clock), metrics: Arc::default(), stop: Arc::clone(&stop) };
     let camera = open_camera(&config, &start, &shared)?;
     let format = camera.source.format();
-    let rate = camera.source.rate().unwrap_or(Rate { frames: config.camera.fps, seconds: 1 });
+    // What a driver or a clip says of itself may be no rate at all.
+    let told = camera.source.rate().filter(|&rate| ToldFormat::can_be(rate));
+    let rate = told.unwrap_or(Rate { frames: config.camera.fps, seconds: 1 });
     let (mut hatch, end) = SharedHatch::new(format).context("making the ring of redacted frames failed")?;
     missing.extend(enter(Role::Pixel, Stage::BeforeThreads));
 
@@ -124,7 +126,7 @@ fn tell_health(wire: Arc<Wire>, messages: Messages, shared: Shared, walls_missin
     let telling = move || {
         for round in 0u64.. {
             std::thread::sleep(PROGRESS_EVERY);
-            let _ = wire.write(&FromPixel::Progress(progress(&shared.metrics)));
+            let _ = wire.write(&progress(&shared.metrics));
             if round.is_multiple_of(2) {
                 let health = shared.metrics.health(shared.clock.wall());
                 let _ = messages
@@ -136,8 +138,9 @@ fn tell_health(wire: Arc<Wire>, messages: Messages, shared: Shared, walls_missin
     Ok(())
 }
 
-fn progress(metrics: &Metrics) -> Progress {
-    Progress { frames: metrics.emit.out.get(), answers: metrics.inspect.complete.get() }
+fn progress(metrics: &Metrics) -> FromPixel {
+    let Metrics { capture, inspect, emit } = metrics;
+    FromPixel::Progress { frames: emit.out.get(), answers: inspect.complete.get(), turns: capture.turns.get() }
 }
 
 fn tell_end(wire: &Wire, ran: &Result<(), PathError>, asked: bool) {

@@ -174,6 +174,14 @@ impl AsFd for Wire {
     }
 }
 
+/// Bytes of a record that are for what stands beside a long text: names, paths, numbers.
+const BESIDE: usize = 32 * 1024;
+
+/// Whether a message that holds this text can be sent.
+pub(crate) fn has_room_for(text: &str) -> bool {
+    serde_json::to_vec(text).is_ok_and(|bytes| bytes.len() <= LONGEST - BESIDE)
+}
+
 fn encoded(message: &impl Serialize) -> io::Result<Vec<u8>> {
     let bytes = serde_json::to_vec(message).map_err(io::Error::other)?;
     if bytes.len() > LONGEST {

@@ -188,6 +188,24 @@ fn what_files_would_not_get_is_refused_and_not_passed_over() {
     }
 }
 
+/// ONNX Runtime for Linux would keep a store and a device number in the user's cache folder.
+#[test]
+fn the_engine_leaves_nothing_behind() {
+    let dir = folder();
+    let home = dir.path().join("home");
+    std::fs::create_dir(&home).unwrap();
+    scene(64, 64, 1).save(dir.path().join("a.png")).unwrap();
+    frostglass()
+        .args(["redact", "a.png", "-o", "out.png"])
+        .env_remove("ORT_DISABLE_TELEMETRY")
+        .env_remove("XDG_CACHE_HOME")
+        .env("HOME", &home)
+        .current_dir(dir.path())
+        .assert()
+        .success();
+    assert_eq!(std::fs::read_dir(&home).unwrap().count(), 0, "the engine made files of its own");
+}
+
 #[test]
 fn events_are_not_appended_to_an_input() {
     let dir = folder();

@@ -140,12 +140,31 @@ fn each_fault_is_shown_with_its_place_and_what_was_expected() {
     case("flat outline", &zone("[[0.1, 0.1], [0.5, 0.5], [0.9, 0.9]]"));
     case("two zones of one name", &(zone(square) + &zone(square)));
     case("zone without letters", &format!("[[zone]]\nname = \" \"\noutline = {square}\n"));
+    case("zone of two lines", &format!("[[zone]]\nname = \"a\\nb\"\noutline = {square}\n"));
+    case("zone of many letters", &format!("[[zone]]\nname = \"{}\"\noutline = {square}\n", "long ".repeat(41)));
     case("standard output twice", "[emit]\njsonl = \"-\"\ny4m = \"-\"\n");
     case("no address", "[emit]\nhttp = \"8080\"\n");
     case("empty paths", "camera.source = \"\"\n[emit]\npictures = \"\"\ny4m = \"\"\n");
     case("NUL in a path", "[record]\npolicy = \"a\\u0000b\"\n");
     case("log level", "[log]\nlevel = \"loud\"\n");
     insta::assert_snapshot!("faults", told);
+}
+
+/// What is proved can be handed to the processes, and its events are believed.
+#[test]
+fn a_config_that_is_too_long_or_has_too_many_zones_is_a_fault() {
+    let zones = |count: usize, name: &str| -> String {
+        let zone = |number| format!("[[zone]]\nname='{name}{number}'\noutline=[[0,0],[1,0],[1,1]]\n");
+        (0..count).map(zone).collect()
+    };
+    assert_eq!(prove(&zones(990, "")).unwrap().zones.len(), 990);
+    let error = prove(&zones(992, "")).unwrap_err();
+    assert!(error.to_string().contains("too many zones") && !error.to_string().contains(';'), "{error}");
+    let long = zones(450, &"x".repeat(190));
+    let error = prove(&long).unwrap_err();
+    assert!(error.rendered().contains("too long") && error.rendered().contains("camera.toml"), "{error}");
+    let quotes = format!("#{}\n", "\"".repeat(60_000));
+    assert!(prove(&quotes).unwrap_err().to_string().contains("too long"), "what is longer on its way than in the file");
 }
 
 #[test]

@@ -159,12 +159,18 @@ fn each_process_has_only_what_it_needs() {
     let emit = "jsonl = \"events.jsonl\"\npictures = \"shots\"\nhttp = \"127.0.0.1:0\"";
     let mut run = Running::start(dir.path(), &config("", emit));
     run.wait_for_health("inspected", 5);
-    let pixel = open_files(run.part("pixel-process").unwrap());
-    let front = open_files(run.part("front-process").unwrap());
-    println!("pixel process: {pixel:?}\nfront: {front:?}");
     let within = |list: &[String], path: &Path| list.iter().any(|file| Path::new(file).starts_with(path));
+    // Between the end of a clip and its beginning it is opened anew.
+    let pixel = wait_for("the pixel process to have the source", || {
+        Some(open_files(run.part("pixel-process").unwrap())).filter(|files| within(files, &pan()))
+    });
+    let front = open_files(run.part("front-process").unwrap());
+    let status = fs::read_to_string(format!("/proc/{}/status", run.part("pixel-process").unwrap())).unwrap();
+    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap();
+    let supervisor = open_files(parent.trim().parse().unwrap());
+    println!("pixel process: {pixel:?}\nfront: {front:?}\nsupervisor: {supervisor:?}");
     assert!(within(&front, dir.path()) && !within(&pixel, dir.path()), "only the front has the events' file");
-    assert!(!within(&front, &pan()), "only the pixel process has the source");
+    assert!(!within(&front, &pan()) && !within(&supervisor, &pan()), "only the pixel process has the source");
     // Sockets of the internet: those in the list of the kernel for the process.
     let inet = |process: &str| {
         let process = run.part(process).unwrap();

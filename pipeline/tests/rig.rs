@@ -58,6 +58,7 @@ cases! {
     a_photograph_is_redacted_from_loopback_to_loopback: LOOPBACK, running::photograph;
     a_loopback_device_that_is_held_is_told: LOOPBACK, running::held_loopback;
     a_camera_that_is_unplugged_comes_back: VIVID, running::unplugged;
+    a_config_that_names_another_camera_takes_it: &["vivid n_devs=2 node_types=0x1,0x1"], running::another_camera;
     a_camera_that_stalls_leaves_masked_frames_until_it_is_back: VIVID, running::silence;
     five_thousand_frames_take_no_more_memory_than_some: VIVID, running::memory;
 }

@@ -5,6 +5,7 @@
 //! there [`crate::provision`]'s.
 
 mod search;
+mod silence;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,6 +14,7 @@ use ort::environment::Environment;
 
 use crate::provision::{self, CURE, Pin};
 pub(crate) use search::Places;
+pub use silence::silence_engine;
 
 /// The pins, as they stood when the program was built.
 const PINS: &str = include_str!("../../../runtime/onnxruntime.lock");
@@ -33,12 +35,14 @@ impl Runtime {
     /// Finds the library, checks its hash, and loads it. The second call in a process gives the same engine again.
     ///
     /// # Errors
-    /// When there is no library, when it is not the pinned one, or when it can not be loaded.
+    /// When there is no library, when it is not the pinned one, when it can not be loaded, or when its telemetry is not
+    /// switched off (see [`silence_engine`]).
     pub fn load() -> Result<Self, RuntimeError> {
         let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(runtime) = &*loaded {
             return Ok(runtime.clone());
         }
+        silence::check()?;
         let library = Library::prove(&Places::of_this_process())?;
         let failed = |path: &Path, why: String| RuntimeError::Load { path: path.to_owned(), why };
         let environment = ort::init_from(&library.path)
@@ -90,6 +94,12 @@ pub enum RuntimeError {
         /// Why each place was looked at, and the place.
         looked_at: Vec<(&'static str, PathBuf)>,
     },
+    /// The engine would open a store of its own, and could report to its maker.
+    #[error(
+        "ONNX Runtime's telemetry is not switched off: set ORT_DISABLE_TELEMETRY=1 for this process, or call \
+         frostglass_models::silence_engine() first in main"
+    )]
+    Telemetry,
     /// The library is not the pinned one.
     #[error(
         "{}: SHA-256 is {found}, expected {pinned}: this is not the ONNX Runtime that was tested. Cure: `{CURE}`, or \

@@ -1,8 +1,8 @@
 //! Motion JPEG: pictures one behind the other.
 //!
-//! **Invariant.** A frame whose end is not there, or that the decoder calls broken in its strict mode, is missing:
-//! [`CaptureError::BrokenFrame`], after which the stream goes on. The decoder of one frame stands in a file of its own,
-//! because cameras use it too.
+//! **Invariant.** A frame whose end is not there, whose blocks are not those of its size, or that the decoder calls broken
+//! in its strict mode, is missing: [`CaptureError::BrokenFrame`], after which the stream goes on. The decoder of one frame
+//! stands in a file of its own, because cameras use it too.
 
 use std::fs::File;
 use std::io::Read;

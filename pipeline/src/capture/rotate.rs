@@ -1,10 +1,12 @@
 //! Frames turned by quarters: phone clips that say so, and cameras that hang sideways.
 //!
-//! **Invariant.** Turning only moves samples; none is changed, and zones are in the upright picture.
+//! **Invariant.** Turning only moves samples; none is changed, and zones are in the upright picture. The frame as it is stored
+//! is zeroised as soon as it was turned.
 
 use std::time::Duration;
 
 use frostglass_vault::{Blank, Format, Pool, Size};
+use zeroize::Zeroize;
 
 use super::{CaptureError, Rate, Source, check_blank};
 
@@ -52,7 +54,7 @@ pub struct Rotated<S> {
     inner: S,
     turn: Turn,
     format: Format,
-    /// One frame as it is stored; its memory is the pool's, which zeroises it.
+    /// One frame as it is stored; zeroes between two of them.
     stored: Option<Blank>,
 }
 
@@ -83,13 +85,14 @@ impl<S: Source> Source for Rotated<S> {
     fn read(&mut self, blank: &mut Blank) -> Result<Option<Duration>, CaptureError> {
         check_blank(blank, self.format)?;
         let Some(stored) = &mut self.stored else { return self.inner.read(blank) };
-        let time = self.inner.read(stored)?;
-        if time.is_some() {
-            for (from, to) in stored.planes_mut().into_iter().zip(blank.planes_mut()) {
+        let time = self.inner.read(stored);
+        for (from, to) in stored.planes_mut().into_iter().zip(blank.planes_mut()) {
+            if let Ok(Some(_)) = time {
                 turn_plane(from.bytes, from.size, self.turn, to.bytes);
             }
+            from.bytes.zeroize();
         }
-        Ok(time)
+        time
     }
 }
 
@@ -156,6 +159,23 @@ mod tests {
             let mut samples: Vec<u8> = frames[0].0.concat();
             samples.sort_unstable();
             assert_eq!(samples, (100..127).collect::<Vec<u8>>());
+        }
+    }
+
+    #[test]
+    fn of_a_turned_frame_nothing_is_kept() {
+        let mut clip = b"YUV4MPEG2 W6 H4 F1:1\nFRAME\n".to_vec();
+        clip.extend([100; 36]);
+        clip.extend(b"FRAME\n");
+        // The second frame is cut: what was read of it is wiped too.
+        clip.extend([200; 30]);
+        let mut source = Rotated::new(Y4mSource::new("clip".to_owned(), &clip[..]).unwrap(), Turn::Quarter);
+        let pool = Pool::new(source.format(), 1);
+        for is_whole in [true, false] {
+            let read = source.read(&mut pool.blank().unwrap());
+            assert_eq!(read.is_ok(), is_whole, "{read:?}");
+            let stored = source.stored.as_mut().unwrap().planes_mut();
+            assert!(stored.iter().all(|plane| plane.bytes.iter().all(|&byte| byte == 0)));
         }
     }
 

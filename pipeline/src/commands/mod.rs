@@ -118,12 +118,20 @@ pub(crate) fn stop_on_signals() -> anyhow::Result<Arc<AtomicBool>> {
 
 /// Log lines go to standard error; `RUST_LOG` wins over the config.
 pub(crate) fn start_log(level: &str) {
+    start_log_to(level, std::io::stderr);
+}
+
+/// The same, by whoever writes to standard error here.
+pub(crate) fn start_log_to<W>(level: &str, writer: W)
+where
+    W: for<'a> tracing_subscriber::fmt::MakeWriter<'a> + Send + Sync + 'static,
+{
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(format!("{level},ort=error")));
     // A second start in one process (tests) keeps the first one's.
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
     // A file or a journal wants no colours.
-    let log = log.with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr);
+    let log = log.with_ansi(std::io::stderr().is_terminal()).with_writer(writer);
     let _ = log.try_init();
 }
 

@@ -5,17 +5,21 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use frostglass_vault::Style;
+use frostglass_vault::{Blank, Format, Style};
 
-use super::{Done, WrongUse, start_log, stop_on_signals};
+use super::{Done, WrongUse, start_log_to, stop_on_signals};
 use crate::capture::camera::find::is_device;
-use crate::capture::{self, MovingSource, OpenOptions, Opened, Paced, Rate, Rotated, Source, Turn};
+use crate::capture::{self, CaptureError, MovingSource, OpenOptions, Opened, Paced, Rate, Rotated, Source, Turn};
+use crate::clock::Clock;
 use crate::config::{CameraSource, Config};
+use crate::metrics::Metrics;
 use crate::path::Shared;
 use crate::supervise::messages::Start;
+use crate::supervise::teller::Teller;
 use crate::supervise::{FRONT, Orders, PIXEL};
 use crate::wire::Wire;
 
@@ -32,17 +36,26 @@ pub(crate) struct RunArgs {
 
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Done> {
     let config = Config::read(&args.config)?;
-    start_log(&config.log_level);
+    let teller = Teller::start().context("starting a thread failed")?;
+    let its_teller = teller.clone();
+    start_log_to(&config.log_level, move || its_teller.clone());
     let reload = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(signal_hook::consts::SIGHUP, Arc::clone(&reload))?;
-    let orders = Orders { config: &args.config, stop: stop_on_signals()?, reload };
-    Ok(if crate::supervise::run(&orders)? { Done::Whole } else { Done::InPart })
+    let orders = Orders { config: &args.config, stop: stop_on_signals()?, reload, teller };
+    let ended = crate::supervise::run(&orders);
+    orders.teller.finish();
+    Ok(if ended? { Done::Whole } else { Done::InPart })
 }
 
 /// One of the processes that `run` starts; its conversation with the supervisor is its standard input.
 pub(crate) fn part(name: &str) -> anyhow::Result<ExitCode> {
     let socket = std::io::stdin().as_fd().try_clone_to_owned()?;
     let wire = Wire::from_descriptor(socket).map_err(|_| WrongUse(format!("{name} is started by `frostglass run`")))?;
+    // Who ends a run signals all of its processes at once. The supervisor alone decides in which order they end, so that what
+    // is held and what is open is let out: its word, or its end, ends this one.
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+        signal_hook::flag::register(signal, Arc::default())?;
+    }
     match name {
         FRONT => crate::front::run(wire),
         PIXEL => crate::pixel::run(wire),
@@ -95,8 +108,9 @@ pub(crate) fn open_camera(config: &Config, start: &Start, shared: &Shared) -> an
                 eprintln!("{}: {note}", path.display());
             }
             let source = turned(source, config)?;
-            let source = Box::new(Paced::new(source, Arc::clone(&shared.clock), Arc::clone(&shared.stop)));
-            Ok(OpenedCamera { source, identity: None })
+            let clock = Arc::new(Ticking { clock: Arc::clone(&shared.clock), metrics: Arc::clone(&shared.metrics) });
+            let source = Box::new(Paced::new(source, clock, Arc::clone(&shared.stop)));
+            Ok(OpenedCamera { source: counted(source, shared), identity: None })
         }
         _ => {
             let (clock, metrics) = (Arc::clone(&shared.clock), Arc::clone(&shared.metrics));
@@ -106,8 +120,56 @@ pub(crate) fn open_camera(config: &Config, start: &Start, shared: &Shared) -> an
             for note in camera.notes {
                 eprintln!("{}: {note}", camera.source.path());
             }
-            Ok(OpenedCamera { source: turned(Box::new(camera.source), config)?, identity: Some(camera.identity) })
+            let source = counted(turned(Box::new(camera.source), config)?, shared);
+            Ok(OpenedCamera { source, identity: Some(camera.identity) })
         }
+    }
+}
+
+/// Counts its turns, by which the supervisor sees that whoever captures is not stuck.
+struct Counted {
+    source: Box<dyn Source>,
+    metrics: Arc<Metrics>,
+}
+
+fn counted(source: Box<dyn Source>, shared: &Shared) -> Box<dyn Source> {
+    Box::new(Counted { source, metrics: Arc::clone(&shared.metrics) })
+}
+
+impl Source for Counted {
+    fn format(&self) -> Format {
+        self.source.format()
+    }
+
+    fn rate(&self) -> Option<Rate> {
+        self.source.rate()
+    }
+
+    fn read(&mut self, blank: &mut Blank) -> Result<Option<Duration>, CaptureError> {
+        let read = self.source.read(blank);
+        self.metrics.capture.turns.one();
+        read
+    }
+}
+
+/// To wait for the next frame of a clip is a turn, too: it may be a minute away.
+struct Ticking {
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+}
+
+impl Clock for Ticking {
+    fn now(&self) -> Duration {
+        self.clock.now()
+    }
+
+    fn wall(&self) -> jiff::Timestamp {
+        self.clock.wall()
+    }
+
+    fn sleep_until(&self, until: Duration) {
+        self.clock.sleep_until(until);
+        self.metrics.capture.turns.one();
     }
 }
 

@@ -76,6 +76,12 @@ impl ConfigError {
     }
 }
 
+/// More text than one process can hand to another.
+pub(super) fn too_long(text: &str) -> Fault {
+    let what = format!("the config is too long: {} bytes", text.len());
+    Fault { span: 0..0, what, help: "about 100,000 are enough for a thousand zones: draw them simpler".to_owned() }
+}
+
 /// What the TOML reader found, in our words.
 pub(super) fn of_toml(error: &toml::de::Error) -> Fault {
     let message = error.message().trim().to_owned();

@@ -23,7 +23,7 @@ pub use describe::describe;
 pub use fault::ConfigError;
 
 /// A configuration that was proved.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// Where frames come from.
     pub camera: Camera,
@@ -63,6 +63,10 @@ impl Config {
     /// # Errors
     /// When anything in it is wrong; each fault with its place.
     pub fn prove(text: &str, origin: &str, folder: &Path) -> Result<Self, ConfigError> {
+        // Told here and not when a process waits for it in vain.
+        if !crate::wire::has_room_for(text) {
+            return Err(ConfigError::new(origin, text, vec![fault::too_long(text)]));
+        }
         let file =
             toml::from_str(text).map_err(|error| ConfigError::new(origin, text, vec![fault::of_toml(&error)]))?;
         prove::prove(file, folder).map_err(|faults| ConfigError::new(origin, text, faults))
@@ -104,7 +108,7 @@ pub struct NotYet {
 }
 
 /// Where frames come from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Camera {
     /// `None`: nothing was named, which is right for `redact` only.
     pub source: Option<CameraSource>,
@@ -155,7 +159,7 @@ pub enum PixelFormat {
 }
 
 /// How faces are found and hidden.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Faces {
     /// With what.
     pub model: FaceModel,
@@ -211,7 +215,7 @@ pub enum Detail {
 }
 
 /// How persons are found and hidden.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Persons {
     /// With what.
     pub model: PersonModel,
@@ -236,7 +240,7 @@ pub enum PersonModel {
 }
 
 /// How long frames are held.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Hold {
     /// Look-ahead, 0 to 15.
     pub frames: usize,
@@ -249,7 +253,7 @@ pub struct Hold {
 }
 
 /// A part of the picture with a rule of its own.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct NamedZone {
     /// Unique, not empty.
     pub name: String,
@@ -275,7 +279,7 @@ pub enum ZoneRule {
 }
 
 /// Motion events.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Events {
     /// Whether they are raised.
     pub motion: bool,

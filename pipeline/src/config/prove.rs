@@ -13,6 +13,7 @@ use super::file::{ConfigFile, EmitFile, ModelFile, PersonRuleFile, StyleFile, Zo
 use super::{
     Camera, CameraSource, Config, Emit, Events, FaceModel, Faces, Family, Hold, NamedZone, PersonModel, Persons, Target,
 };
+use crate::event::{LONGEST_NAME, MOST_ZONES};
 
 /// Proves a file; relative paths start at `folder`.
 pub(super) fn prove(file: ConfigFile, folder: &Path) -> Result<Config, Vec<Fault>> {
@@ -189,6 +190,15 @@ impl Proof<'_> {
             let name = name.map_or_else(|| format!("zone {}", number + 1), Spanned::into_inner);
             if name.trim().is_empty() {
                 self.fault(span.clone(), "a zone's name is empty", "events tell it by its name");
+            } else if name.len() > LONGEST_NAME || name.chars().any(char::is_control) {
+                // An event with such a text is believed by nobody.
+                let what = "a zone's name is too long, or has line breaks or other control characters";
+                let help = format!("events tell it by its name: one line of at most {LONGEST_NAME} bytes");
+                self.fault(span.clone(), what, help);
+            }
+            if number == MOST_ZONES {
+                let help = format!("an event has room for the names of {MOST_ZONES}");
+                self.fault(span.clone(), "there are too many zones", help);
             }
             if !names.insert(name.clone()) {
                 let what = format!("two zones are called `{name}`");

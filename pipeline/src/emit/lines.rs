@@ -1,11 +1,13 @@
 //! Events as JSON lines.
 //!
 //! **Invariant.** Each line is one whole event or, after a fault, recognisably torn: it is never joined with the
-//! next one. A line is handed to the system at once, so that whoever follows the file sees it.
+//! next one. A line is handed to the system at once, so that whoever follows the file sees it. A file that was renamed or
+//! removed, as a rotation of logs does, is followed by a new one of the old name with the next line.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use super::stream::own_stdout;
 use super::{EmitError, Sink, shown};
@@ -29,7 +31,9 @@ impl JsonLines<File> {
     pub fn stdout() -> Result<Self, EmitError> {
         Ok(Self::new("standard output", own_stdout()?))
     }
+}
 
+impl JsonLines<EventFile> {
     /// Writes to the end of a file, which is made with its folder if it is not there. If an earlier run was killed in the middle
     /// of a line, the next event begins a new one.
     ///
@@ -40,18 +44,55 @@ impl JsonLines<File> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(fault("making its folder"))?;
         }
-        let mut file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .open(path)
-            .map_err(fault("opening it to append"))?;
-        if !begins_as_lines(&mut file).map_err(fault("reading its beginning"))? {
-            let why = "it holds something else than events; name another file";
-            return Err(fault("appending events to it")(io::Error::new(io::ErrorKind::InvalidInput, why)));
-        }
-        let torn = ends_in_a_line(&mut file).map_err(fault("reading its end"))?;
+        let mut file = EventFile::open(path).map_err(fault("opening it to append"))?;
+        let torn = ends_in_a_line(&mut file.file).map_err(fault("reading its end"))?;
         Ok(Self { torn, ..Self::new(shown(path), file) })
+    }
+}
+
+/// A file of events, by its name: whatever has that name when a line begins.
+#[derive(Debug)]
+pub struct EventFile {
+    path: PathBuf,
+    file: File,
+    /// Nothing was written since the last line ended.
+    between: bool,
+}
+
+impl EventFile {
+    fn open(path: &Path) -> io::Result<Self> {
+        let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+        if !begins_as_lines(&mut file)? {
+            let why = "it holds something else than events; name another file";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        }
+        Ok(Self { path: path.to_owned(), file, between: true })
+    }
+
+    /// Whether its name was given to another file, or to none.
+    fn was_moved(&self) -> io::Result<bool> {
+        let place = |found: Metadata| (found.dev(), found.ino());
+        match std::fs::metadata(&self.path) {
+            Ok(found) => Ok(place(found) != place(self.file.metadata()?)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+            // It can not be looked for now: what is open still takes lines.
+            Err(_) => Ok(false),
+        }
+    }
+}
+
+impl Write for EventFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if std::mem::take(&mut self.between) && self.was_moved()? {
+            *self = Self { between: false, ..Self::open(&self.path)? };
+        }
+        self.file.write(bytes)
+    }
+
+    /// A line ends.
+    fn flush(&mut self) -> io::Result<()> {
+        self.between = true;
+        self.file.flush()
     }
 }
 
@@ -168,6 +209,26 @@ mod tests {
         sink.event(&event(2)).unwrap();
         sink.event(&event(3)).unwrap();
         assert_eq!(frames(&std::fs::read_to_string(&path).unwrap()), [Some(1), None, Some(2), Some(3)]);
+    }
+
+    #[test]
+    fn a_file_that_was_rotated_is_followed_by_a_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, old) = (folder.path().join("events.jsonl"), folder.path().join("events.jsonl.1"));
+        let mut sink = JsonLines::append(&path).unwrap();
+        sink.event(&event(1)).unwrap();
+        std::fs::rename(&path, &old).unwrap();
+        sink.event(&event(2)).unwrap();
+        sink.event(&event(3)).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        sink.event(&event(4)).unwrap();
+        assert_eq!(frames(&std::fs::read_to_string(&old).unwrap()), [Some(1)]);
+        assert_eq!(frames(&std::fs::read_to_string(&path).unwrap()), [Some(4)]);
+        // Somebody puts something else there: it stays as it is, and that is told.
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "[camera]\n").unwrap();
+        assert!(sink.event(&event(5)).is_err());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "[camera]\n");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A v4l2loopback device: any program sees a camera.
 //!
 //! **Invariant.** Only a device that takes pictures and gives none of its own is written to, in the format that it agreed
-//! to; a frame that finds no free buffer is left out, so that no reader can hold the stream up.
+//! to; a frame that finds no free buffer is left out, counted and told, so that no reader can hold the stream up.
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,12 +19,15 @@ use crate::v4l2::{Device, Driver, Fourcc, Kind, Layout, MOST_PLANES};
 const PATIENCE: Duration = Duration::from_millis(40);
 
 /// Writes planar 4:2:0 to a loopback device.
-pub struct LoopbackSink {
+pub struct LoopbackSink<D: Driver = Device> {
     path: String,
-    stream: Stream<Device>,
+    stream: Stream<D>,
     /// As the device has it: even, as 4:2:0 needs it there.
     size: Size,
     stride: usize,
+    /// Frames that found no free buffer, and whether the last one did.
+    left_out: u64,
+    is_late: bool,
 }
 
 impl LoopbackSink {
@@ -66,13 +69,32 @@ impl LoopbackSink {
             StreamFault::Io { tried, source } => told(tried, source),
             StreamFault::Driver(what) => fault(format!("its driver {what}")),
         })?;
-        Ok(Self { path: shown(path), stream, size, stride: stride as usize })
+        Ok(Self { path: shown(path), stream, size, stride: stride as usize, left_out: 0, is_late: false })
     }
 }
 
 const ADVICE: &str = "name a v4l2loopback device (`sudo modprobe v4l2loopback exclusive_caps=1 video_nr=10` makes one)";
 
-impl Sink for LoopbackSink {
+impl<D: Driver> LoopbackSink<D> {
+    /// Frames that were left out, because the device had all buffers.
+    #[must_use]
+    pub fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
+    /// Counts, and tells the first of those that are left out in a row.
+    fn count(&mut self, was_sent: bool) {
+        if !was_sent {
+            self.left_out += 1;
+            if !self.is_late {
+                tracing::warn!("{}: it has no free buffer; frames are left out", self.path);
+            }
+        }
+        self.is_late = !was_sent;
+    }
+}
+
+impl<D: Driver> Sink for LoopbackSink<D> {
     fn name(&self) -> String {
         format!("loopback device {}", self.path)
     }
@@ -82,7 +104,10 @@ impl Sink for LoopbackSink {
         let (size, stride) = (self.size, self.stride);
         let sent = self.stream.send(PATIENCE, |buffer| fill(buffer, &picture, size, stride));
         match sent {
-            Ok(_) => Ok(()),
+            Ok(was_sent) => {
+                self.count(was_sent);
+                Ok(())
+            }
             Err(StreamFault::Io { tried, source }) => {
                 Err(EmitError::Device { path: self.path.clone(), why: format!("{tried} failed: {source}") })
             }
@@ -90,6 +115,13 @@ impl Sink for LoopbackSink {
                 Err(EmitError::Device { path: self.path.clone(), why: format!("its driver {what}") })
             }
         }
+    }
+
+    fn finish(self: Box<Self>) -> Result<(), EmitError> {
+        if self.left_out > 0 {
+            tracing::warn!("{}: {} frames found no free buffer and were left out", self.path, self.left_out);
+        }
+        Ok(())
     }
 }
 
@@ -125,13 +157,14 @@ fn layout(format: Format, size: Size) -> Layout {
         Matrix::Bt2020 => (10, 6),
     };
     let quantization = if range == Range::Full { 1 } else { 2 };
-    Layout { fourcc: Fourcc(*b"YU12"), size, planes: 1, strides, bytes, colorspace, encoding, quantization }
+    Layout { fourcc: Fourcc(*b"YU12"), size, planes: 1, strides, bytes, colorspace, encoding, quantization, field: 1 }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::emit::testing::{frame, smooth};
+    use crate::v4l2::stream::tests::Liar;
 
     #[test]
     fn planes_lie_one_behind_the_other_and_nothing_is_written_beyond() {
@@ -153,6 +186,23 @@ mod tests {
             }
         }
         assert_eq!(fill(&mut vec![0; needed - 1], &picture, size, stride), 0, "a short buffer is left alone");
+    }
+
+    #[test]
+    fn a_frame_without_a_free_buffer_is_left_out_and_counted() {
+        let format = Format::video(Size::new(8, 4), Matrix::Bt601, Range::Full);
+        let wanted = layout(format, format.size);
+        let driver = Liar { buffers: 2, length: wanted.bytes[0] as usize, ..Liar::default() };
+        let stream = Stream::start(driver, Kind::Output, &wanted).unwrap();
+        let (size, stride) = (format.size, 8);
+        let mut sink = LoopbackSink { path: "a device".into(), stream, size, stride, left_out: 0, is_late: false };
+        let frame = frame(format, smooth(3));
+        // The driver keeps what it gets.
+        for left_out in [0, 0, 1, 2] {
+            sink.frame(&frame).unwrap();
+            assert_eq!(sink.left_out(), left_out);
+        }
+        Box::new(sink).finish().unwrap();
     }
 
     #[test]

@@ -30,6 +30,7 @@ pub use loopback::LoopbackSink;
 pub use output::{Output, Overwrite};
 pub use pictures::{PictureFolder, write_picture};
 pub use stream::Y4mStream;
+pub(crate) use stream::own_stdout;
 
 use crate::event::Event;
 use crate::hatch::ReceivedFrame;

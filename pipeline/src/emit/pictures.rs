@@ -29,7 +29,8 @@ pub fn write_picture(
     output.commit()
 }
 
-/// A folder of redacted JPEGs: one of so many frames, the oldest go first.
+/// A folder of redacted JPEGs: one of so many frames, the oldest go first. Of wholly masked frames in a row only the first is
+/// kept: they are all alike, and a camera that is away for a night must not cost the pictures of the day.
 #[derive(Debug)]
 pub struct PictureFolder {
     folder: PathBuf,
@@ -42,6 +43,8 @@ pub struct PictureFolder {
     bytes: u64,
     next: u64,
     frames: u64,
+    /// Whether the last picture was of a wholly masked frame.
+    masked: bool,
     encoded: Vec<u8>,
 }
 
@@ -76,6 +79,7 @@ impl PictureFolder {
             next: kept.last().map_or(0, |&(number, _)| number + 1),
             kept: kept.into(),
             frames: 0,
+            masked: false,
             encoded: Vec::new(),
         })
     }
@@ -143,13 +147,15 @@ impl Sink for PictureFolder {
     fn frame(&mut self, frame: &ReceivedFrame) -> Result<(), EmitError> {
         let wanted = self.frames.is_multiple_of(u64::from(self.every.get()));
         self.frames += 1;
-        if !wanted {
+        if !wanted || self.masked && frame.is_masked() {
             return Ok(());
         }
         self.encoded.clear();
         encode_picture(frame, PictureKind::Jpeg, &mut self.encoded)
             .map_err(|error| EmitError::of(shown(&self.folder), "encoding a picture", 0, error))?;
-        self.keep()
+        self.keep()?;
+        self.masked = frame.is_masked();
+        Ok(())
     }
 }
 
@@ -218,6 +224,21 @@ mod tests {
         let on_disk: u64 = ours[1..].iter().map(|&number| fs::metadata(sink.path(number)).unwrap().len()).sum();
         assert_eq!(on_disk, sink.bytes());
         assert!(others.iter().all(|other| folder.path().join(other).exists()));
+    }
+
+    #[test]
+    fn masked_frames_in_a_row_are_one_picture() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut sink = open(folder.path(), 1, 1);
+        (0..3).for_each(|seed| sink.frame(&noise(256, seed)).unwrap());
+        let format = Format::video(Size::new(256, 256), frostglass_vault::Matrix::Bt601, frostglass_vault::Range::Full);
+        for sequence in 0..2000 {
+            let stamp = frostglass_vault::Stamp { sequence, time: std::time::Duration::ZERO };
+            sink.frame(&ReceivedFrame::masked(format, stamp)).unwrap();
+        }
+        sink.frame(&noise(256, 4)).unwrap();
+        assert_eq!(names_in(folder.path()).len(), 5, "three, one for all that were masked, and one");
+        assert!(sink.path(0).exists(), "the oldest is still there");
     }
 
     #[test]

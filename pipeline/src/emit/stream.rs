@@ -6,6 +6,8 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::os::fd::AsFd;
 
+use frostglass_vault::Format;
+
 use super::encode::Y4mWriter;
 use super::{EmitError, Sink};
 use crate::capture::Rate;
@@ -36,6 +38,12 @@ impl<W: Write + Send> Y4mStream<W> {
     pub fn new(name: impl Into<String>, out: W, rate: Option<Rate>) -> Self {
         Self { name: name.into(), out: BufWriter::new(out), writer: Y4mWriter::new(rate), written: 0 }
     }
+
+    /// Goes on behind whole frames of `format`, which another wrote to `out`.
+    #[must_use]
+    pub fn going_on(name: impl Into<String>, out: W, format: Format) -> Self {
+        Self { name: name.into(), out: BufWriter::new(out), writer: Y4mWriter::going_on(format), written: 0 }
+    }
 }
 
 impl<W: Write + Send> Sink for Y4mStream<W> {
@@ -53,7 +61,7 @@ impl<W: Write + Send> Sink for Y4mStream<W> {
 }
 
 /// Standard output as a file of our own.
-pub(super) fn own_stdout() -> Result<File, EmitError> {
+pub(crate) fn own_stdout() -> Result<File, EmitError> {
     let handle = std::io::stdout().as_fd().try_clone_to_owned();
     handle.map(File::from).map_err(|error| EmitError::of("standard output", "opening it", 0, error))
 }
@@ -62,7 +70,7 @@ pub(super) fn own_stdout() -> Result<File, EmitError> {
 mod tests {
     use std::io::Read;
 
-    use frostglass_vault::{Format, Matrix, Range, Size};
+    use frostglass_vault::{Matrix, Range, Size};
 
     use super::*;
     use crate::emit::testing::{frame, smooth};

@@ -7,7 +7,9 @@
 //! What a way out does with frames is [`crate::emit`]'s business; [`outlet`] gives each its own thread and queue,
 //! [`tally`] adds up health over the lives of several pixel processes.
 
+mod line;
 mod outlet;
+mod queue;
 mod tally;
 mod thermal;
 mod ways;
@@ -17,8 +19,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use frostglass_vault::{Format, Stamp};
+use frostglass_vault::Format;
 
+use self::line::Line;
 use self::outlet::{Outlets, Report};
 use self::tally::Tally;
 use crate::capture::Rate;
@@ -34,6 +37,9 @@ use crate::wire::{Wire, WireError};
 const HEALTH_EVERY: Duration = Duration::from_secs(1);
 /// How long nothing is looked at when nothing happens.
 const TICK: Duration = Duration::from_millis(100);
+/// Frames and events of the pixel process, and masked frames in their place, that are handed on before something else is
+/// looked at: one that never stops does not keep the front from its supervisor.
+const AT_ONCE: usize = 64;
 
 /// Lives until the supervisor says that it is over, or nobody takes anything any more.
 pub(crate) fn run(wire: Wire) -> anyhow::Result<ExitCode> {
@@ -71,11 +77,17 @@ pub(crate) fn run(wire: Wire) -> anyhow::Result<ExitCode> {
         front.tell(&wire);
     }
     front.take_in();
-    Ok(if front.outlets.finish() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let Front { video, tally, outlets, .. } = front;
+    let y4m = video.filter(|_| tally.out() > 0).and_then(|video| ToldFormat::of(video.format, video.rate));
+    if !outlets.finish() {
+        return Ok(ExitCode::FAILURE);
+    }
+    let _ = wire.send(&FromFront::Finished { y4m }, &[]);
+    Ok(ExitCode::SUCCESS)
 }
 
 fn open(config: &Config, start: &Start) -> anyhow::Result<Outlets> {
-    let outlets = Outlets::open(config, start.again)?;
+    let outlets = Outlets::open(config, start.again, start.y4m)?;
     if outlets.is_empty() {
         eprintln!("frostglass: note: [emit] names no way out; frames are redacted and dropped");
     }
@@ -100,51 +112,6 @@ struct Front {
 pub(crate) struct Video {
     pub(crate) format: Format,
     pub(crate) rate: Rate,
-}
-
-/// One stream over the lives of several pixel processes: numbers and times go on rising.
-#[derive(Default)]
-struct Line {
-    began: Option<Instant>,
-    /// Added to the pixel process's numbers and times.
-    base: Option<Stamp>,
-    last: Option<Stamp>,
-    /// When the last frame went out.
-    at: Option<Instant>,
-    /// So long without a frame, and masked ones follow; that of one frame while there is nobody to give any.
-    silence: Duration,
-    /// The same while a pixel process gives frames.
-    patience: Duration,
-}
-
-impl Line {
-    /// What follows `last`, by the clock.
-    fn next(&mut self) -> Stamp {
-        let time = self.began.get_or_insert_with(Instant::now).elapsed();
-        match self.last {
-            None => Stamp { sequence: 0, time },
-            Some(last) => Stamp { sequence: last.sequence + 1, time: time.max(last.time + Duration::from_micros(1)) },
-        }
-    }
-
-    /// The stream's stamp for a frame of the pixel process.
-    fn stamp(&mut self, of: Stamp) -> Stamp {
-        let base = match self.base {
-            Some(base) => base,
-            None => {
-                let next = self.next();
-                let time = next.time.saturating_sub(of.time);
-                *self.base.insert(Stamp { sequence: next.sequence.saturating_sub(of.sequence), time })
-            }
-        };
-        let stamp =
-            Stamp { sequence: base.sequence.saturating_add(of.sequence), time: base.time.saturating_add(of.time) };
-        // A pixel process that counts backwards does not make the stream do so.
-        match self.last {
-            Some(last) if stamp.sequence <= last.sequence || stamp.time <= last.time => self.next(),
-            _ => stamp,
-        }
-    }
 }
 
 impl Front {
@@ -173,10 +140,10 @@ impl Front {
             let Ok(message) = record.message() else { continue };
             match message {
                 ToFront::Start(_) => {}
-                ToFront::Pixel { format, hides, silence_ms, restarts } => {
+                ToFront::Pixel { format, hides, silence_ms, restarts, seen } => {
                     self.tally.restarts(restarts);
                     if let Ok(ends) = record.descriptors.try_into() {
-                        self.attach(ends, format, hides, Duration::from_millis(silence_ms))?;
+                        self.attach(ends, format, hides, Duration::from_millis(silence_ms), seen)?;
                     }
                 }
                 ToFront::Gone { restarts } => {
@@ -202,19 +169,23 @@ impl Front {
         told: ToldFormat,
         hides: Vec<String>,
         silence: Duration,
+        seen: bool,
     ) -> anyhow::Result<()> {
         self.detach();
         let Some((format, rate)) = told.format() else {
             tracing::error!("the pixel process speaks of frames that cannot be; nothing of it is taken");
             return Ok(());
         };
-        let pixel = match SharedFront::new(FrontEnd(ends), format, self.buffers.clone()) {
+        let mut pixel = match SharedFront::new(FrontEnd(ends), format, self.buffers.clone()) {
             Ok(pixel) => pixel,
             Err(error) => {
                 tracing::error!("the pixel process's ring is not taken: {error}");
                 return Ok(());
             }
         };
+        if seen {
+            pixel.skip();
+        }
         let video = Video { format, rate };
         if self.video != Some(video) {
             self.video = Some(video);
@@ -240,15 +211,16 @@ impl Front {
     }
 
     fn take_in(&mut self) {
-        while let Some(pixel) = &mut self.pixel {
-            let line = &mut self.line;
+        for _ in 0..AT_ONCE {
+            let (Some(pixel), line) = (&mut self.pixel, &mut self.line) else { break };
             let Some(frame) = pixel.frame(|stamp| line.stamp(stamp)) else { break };
             line.silence = line.patience;
             self.tally.age(pixel.age());
             self.emit(frame);
         }
         let mut gone = false;
-        while let Some(pixel) = &mut self.pixel {
+        for _ in 0..AT_ONCE {
+            let Some(pixel) = &mut self.pixel else { break };
             match pixel.event() {
                 Ok(Some(Event::Health(health))) => self.tally.health(health),
                 Ok(Some(Event::Motion(mut motion))) => {
@@ -271,15 +243,10 @@ impl Front {
     /// Masked frames in the place of those that do not come.
     fn fill_in(&mut self) {
         let Some(Video { format, rate }) = self.video else { return };
-        while self.line.at.is_some_and(|at| at.elapsed() >= self.line.silence.max(rate.time_of(1))) {
-            let stamp = self.line.next();
-            let due = self.line.at.map(|at| at + rate.time_of(1));
+        for _ in 0..AT_ONCE {
+            let Some((stamp, at)) = self.line.filler(Instant::now(), rate) else { break };
             self.emit(ReceivedFrame::masked(format, stamp));
-            // From now on at the stream's own rate, until a frame comes.
-            self.line.silence = rate.time_of(1);
-            // After a sleep of the machine nobody wants the frames of the night.
-            self.line.at = due.filter(|due| due.elapsed() < Duration::from_secs(1)).or(Some(Instant::now()));
-            self.line.base = None;
+            self.line.at = Some(at);
         }
     }
 
@@ -317,46 +284,12 @@ impl Front {
         }
         if self.told.elapsed() >= HEALTH_EVERY / 2 {
             self.told = Instant::now();
-            let progress = FromFront::Progress { frames: self.tally.out(), health: self.tally.last() };
+            let progress = FromFront::Progress {
+                frames: self.tally.out(),
+                health: self.tally.last(),
+                hatch: self.pixel.is_some(),
+            };
             let _ = wire.send(&progress, &[]);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_and_times_rise_over_the_lives_of_several_pixel_processes() {
-        let mut line = Line::default();
-        let mut stamps = Vec::new();
-        for _life in 0..3 {
-            line.base = None;
-            for sequence in 0..5 {
-                let stamp = line.stamp(Stamp { sequence, time: Duration::from_millis(40 * sequence) });
-                line.last = Some(stamp);
-                stamps.push(stamp);
-            }
-            let filler = line.next();
-            line.last = Some(filler);
-            stamps.push(filler);
-        }
-        assert!(stamps.windows(2).all(|two| two[0].sequence + 1 == two[1].sequence), "{stamps:?}");
-        assert!(stamps.windows(2).all(|two| two[0].time < two[1].time), "{stamps:?}");
-    }
-
-    #[test]
-    fn a_pixel_process_that_counts_wildly_does_not_turn_the_stream_back() {
-        let mut line = Line::default();
-        let mut last: Option<Stamp> = None;
-        for (sequence, nanos) in [(7, 0), (3, 90), (u64::MAX, u64::MAX), (0, 0), (8, 5)] {
-            let stamp = line.stamp(Stamp { sequence, time: Duration::from_nanos(nanos) });
-            assert!(last.is_none_or(|last| stamp.sequence > last.sequence || last.sequence == u64::MAX), "{stamp:?}");
-            (line.last, last) = (Some(stamp), Some(stamp));
-            if stamp.sequence == u64::MAX {
-                break;
-            }
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Each way out in a thread of its own, with a short queue.
 //!
 //! **Invariant.** A way out that is slow loses its oldest unread frames, which are counted, and delays nobody. One that
-//! fails is told once, closed, and tried again with back-off; the others go on. Frames are shared, not copied.
+//! fails is told once, closed, and tried again with back-off, until it has been open for a minute without a fault: to be
+//! opened is no success, for a folder on a full disk can be. The others go on. Frames are shared, not copied.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -12,19 +12,19 @@ use anyhow::Context;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::Video;
+use super::queue::{Item, Queue};
 use super::ways::{Way, ways};
 use crate::config::Config;
 use crate::emit::{EmitError, Sink};
 use crate::event::Event;
 use crate::hatch::ReceivedFrame;
+use crate::supervise::messages::Begun;
 
-/// Redacted frames that may wait for a slow way out.
-const FRAMES: usize = 4;
-/// Events that may.
-const EVENTS: usize = 4096;
 /// Between attempts to open what failed.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// What has been open for so long is well again.
+const WELL: Duration = Duration::from_secs(60);
 /// What is open is finished within this time, or left.
 const FAREWELL: Duration = Duration::from_secs(10);
 
@@ -64,10 +64,10 @@ struct Outlet {
 impl Outlets {
     /// Opens what can be opened before the first frame. At the first start a fault here is a fault of the run; `again` it
     /// is told, and tried once more later.
-    pub(super) fn open(config: &Config, again: bool) -> anyhow::Result<Self> {
+    pub(super) fn open(config: &Config, again: bool, y4m: Begun) -> anyhow::Result<Self> {
         let (says, reports) = unbounded();
         let mut open = Vec::new();
-        for (index, mut way) in ways(config, again)?.into_iter().enumerate() {
+        for (index, mut way) in ways(config, again, y4m)?.into_iter().enumerate() {
             let sink = match (way.open)(None) {
                 Ok(sink) => sink,
                 Err(error) if again => {
@@ -78,7 +78,7 @@ impl Outlets {
             };
             let queue = Arc::new(Queue::default());
             let (name, says, its_queue) = (way.name.clone(), says.clone(), Arc::clone(&queue));
-            let worker = Worker { way, sink, video: None, retry: None, wait: FIRST_WAIT, index, says };
+            let worker = Worker::new(way, sink, index, says);
             let thread = std::thread::Builder::new().name(format!("out-{index}"));
             let thread = thread.spawn(move || worker.work(&its_queue)).context("starting a thread failed")?;
             open.push(Outlet { name, queue, thread, gone: false });
@@ -159,11 +159,17 @@ struct Worker {
     video: Option<Video>,
     retry: Option<Instant>,
     wait: Duration,
+    /// Since when it is open again after a fault; `None` as long as there was none.
+    mended: Option<Instant>,
     index: usize,
     says: Sender<(usize, Said)>,
 }
 
 impl Worker {
+    fn new(way: Way, sink: Option<Box<dyn Sink>>, index: usize, says: Sender<(usize, Said)>) -> Self {
+        Self { way, sink, video: None, retry: None, wait: FIRST_WAIT, mended: None, index, says }
+    }
+
     fn work(mut self, queue: &Queue) {
         while let Some(item) = queue.take() {
             let going_on = match item {
@@ -208,7 +214,7 @@ impl Worker {
         if self.sink.is_none() && self.retry.is_some_and(|retry| retry <= Instant::now()) {
             match (self.way.open)(self.video) {
                 Ok(sink) => {
-                    (self.sink, self.retry, self.wait) = (sink, None, FIRST_WAIT);
+                    (self.sink, self.retry, self.mended) = (sink, None, Some(Instant::now()));
                     tracing::info!("{}: open again", self.way.name);
                 }
                 Err(_) => self.wait_longer(),
@@ -233,7 +239,10 @@ impl Worker {
             self.say_gone(error);
             return false;
         }
-        let again = self.retry.is_some();
+        let again = self.retry.is_some() || self.mended.is_some_and(|since| since.elapsed() < WELL);
+        if !again {
+            self.wait = FIRST_WAIT;
+        }
         self.wait_longer();
         if !again {
             let what = format!("{}: {error:#}; it is closed and tried again", self.way.name);
@@ -255,103 +264,55 @@ impl Worker {
     }
 }
 
-/// What waits for a way out.
-#[derive(Default)]
-struct Queue {
-    state: Mutex<State>,
-    more: Condvar,
-}
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
 
-#[derive(Default)]
-struct State {
-    items: VecDeque<Item>,
-    frames: usize,
-    events: usize,
-    replaced: u64,
-    closed: bool,
-}
+    use super::*;
 
-enum Item {
-    Video(Video, Arc<Answer>),
-    Frame(Arc<ReceivedFrame>),
-    Event(Arc<Event>),
-}
-
-impl Queue {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // The queue is whole between two operations, so a panic elsewhere does not make it wrong.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Takes `well` events, and then none.
+    struct FullDisk {
+        well: u32,
     }
 
-    fn push_frame(&self, frame: &Arc<ReceivedFrame>) {
-        let mut state = self.lock();
-        if state.frames >= FRAMES
-            && let Some(oldest) = state.items.iter().position(|item| matches!(item, Item::Frame(_)))
-        {
-            state.items.remove(oldest);
-            (state.frames, state.replaced) = (state.frames - 1, state.replaced + 1);
+    impl Sink for FullDisk {
+        fn name(&self) -> String {
+            "a full disk".to_owned()
         }
-        state.frames += 1;
-        state.items.push_back(Item::Frame(Arc::clone(frame)));
-        self.more.notify_one();
-    }
 
-    fn push_event(&self, event: &Arc<Event>) {
-        let mut state = self.lock();
-        if state.events >= EVENTS {
-            return;
-        }
-        state.events += 1;
-        state.items.push_back(Item::Event(Arc::clone(event)));
-        self.more.notify_one();
-    }
-
-    fn push_video(&self, video: Video) -> Arc<Answer> {
-        let answer = Arc::new(Answer::default());
-        self.lock().items.push_back(Item::Video(video, Arc::clone(&answer)));
-        self.more.notify_one();
-        answer
-    }
-
-    fn close(&self) {
-        self.lock().closed = true;
-        self.more.notify_all();
-    }
-
-    /// The next item; `None` when it is closed and empty.
-    fn take(&self) -> Option<Item> {
-        let mut state = self.lock();
-        loop {
-            if let Some(item) = state.items.pop_front() {
-                state.frames -= usize::from(matches!(item, Item::Frame(_)));
-                state.events -= usize::from(matches!(item, Item::Event(_)));
-                return Some(item);
+        fn event(&mut self, _: &Event) -> Result<(), EmitError> {
+            if self.well == 0 {
+                let source = std::io::ErrorKind::StorageFull.into();
+                return Err(EmitError::Full { path: "events".to_owned(), bytes: 0, source });
             }
-            if state.closed {
-                return None;
-            }
-            state = self.more.wait(state).unwrap_or_else(PoisonError::into_inner);
+            self.well -= 1;
+            Ok(())
         }
     }
-}
 
-/// Whether a way out could be opened for some video.
-#[derive(Default)]
-struct Answer {
-    given: Mutex<Option<Option<String>>>,
-    came: Condvar,
-}
-
-impl Answer {
-    fn give(&self, fault: Option<String>) {
-        *self.given.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
-        self.came.notify_all();
-    }
-
-    /// What went wrong, if that is known within `limit`.
-    fn wait(&self, limit: Duration) -> Option<String> {
-        let given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.came.wait_timeout_while(given, limit, |given| given.is_none());
-        waited.unwrap_or_else(PoisonError::into_inner).0.clone().flatten()
+    #[test]
+    fn what_can_be_opened_and_not_written_is_told_once_and_tried_more_and_more_seldom() {
+        let opened = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&opened);
+        let open = move |_| -> anyhow::Result<Option<Box<dyn Sink>>> {
+            count.fetch_add(1, Ordering::Relaxed);
+            Ok(Some(Box::new(FullDisk { well: 1 })))
+        };
+        let way = Way { name: "events".to_owned(), open: Box::new(open), once: false, per_format: false };
+        let (says, said) = unbounded();
+        let mut worker = Worker::new(way, Some(Box::new(FullDisk { well: 0 })), 0, says);
+        let event = Event::Policy(crate::event::Policy { time: String::new(), hides: Vec::new() });
+        let mut waits = Vec::new();
+        for _ in 0..8 {
+            while worker.sink.is_some() {
+                assert!(worker.with_sink(|sink| sink.event(&event)));
+            }
+            waits.push(worker.wait.as_secs());
+            // It is time for the next attempt.
+            worker.retry = Some(Instant::now());
+            assert!(worker.with_sink(|sink| sink.event(&event)));
+        }
+        assert_eq!(waits, [2, 4, 8, 16, 32, 60, 60, 60]);
+        assert_eq!((said.try_iter().count(), opened.load(Ordering::Relaxed)), (1, 8));
     }
 }

@@ -1,7 +1,7 @@
 //! Which ways out a config names, and how each is opened.
 //!
-//! **Invariant.** A way out that is not named is not opened. One that cannot be opened twice, because a reader has seen half
-//! of it, says so.
+//! **Invariant.** A way out that is not named is not opened. One that cannot be opened twice, because a reader may have seen
+//! half of it, says so; what an earlier front finished goes on behind its last whole frame.
 
 use std::fs::{File, OpenOptions};
 use std::num::NonZeroU32;
@@ -11,7 +11,8 @@ use anyhow::{Context, bail};
 
 use super::Video;
 use crate::config::{Config, Target};
-use crate::emit::{JsonLines, LiveView, LoopbackSink, PictureFolder, Sink, Y4mStream};
+use crate::emit::{JsonLines, LiveView, LoopbackSink, PictureFolder, Sink, Y4mStream, own_stdout};
+use crate::supervise::messages::Begun;
 
 /// Opens a way out, once the video is known that it will get or before.
 type Opener = Box<dyn FnMut(Option<Video>) -> anyhow::Result<Option<Box<dyn Sink>>> + Send>;
@@ -28,8 +29,8 @@ pub(super) struct Way {
     pub(super) per_format: bool,
 }
 
-/// The ways out that `config` names. `again`: a front stood before this one, and may have left half a frame.
-pub(super) fn ways(config: &Config, again: bool) -> anyhow::Result<Vec<Way>> {
+/// The ways out that `config` names. `again`: a front stood before this one; `begun` is what it left in the Y4M stream.
+pub(super) fn ways(config: &Config, again: bool, begun: Begun) -> anyhow::Result<Vec<Way>> {
     let emit = config.emit.clone();
     let mut ways = Vec::new();
     if let Some(target) = emit.jsonl {
@@ -51,7 +52,7 @@ pub(super) fn ways(config: &Config, again: bool) -> anyhow::Result<Vec<Way>> {
         ways.push(Way { name, open: Box::new(open), once: false, per_format: false });
     }
     if let Some(target) = emit.y4m {
-        ways.push(y4m(target, again)?);
+        ways.push(y4m(target, again, begun)?);
     }
     if let Some(address) = emit.http {
         let open = move |_| -> anyhow::Result<Option<Box<dyn Sink>>> { Ok(Some(Box::new(LiveView::open(address)?))) };
@@ -70,30 +71,46 @@ pub(super) fn ways(config: &Config, again: bool) -> anyhow::Result<Vec<Way>> {
 }
 
 /// Y4M states the rate at its start, so that it waits for the video; its file is made at once.
-fn y4m(target: Target, again: bool) -> anyhow::Result<Way> {
-    let (name, mut file) = match &target {
-        Target::Stdout => ("Y4M to standard output".to_owned(), None),
-        Target::File(path) if again && path.is_file() => (format!("Y4M to {}", path.display()), None),
-        Target::File(path) => (format!("Y4M to {}", path.display()), Some(new_file(path)?)),
+fn y4m(target: Target, again: bool, begun: Begun) -> anyhow::Result<Way> {
+    let (name, mut file) = match (&target, begun) {
+        (Target::Stdout, _) => ("standard output".to_owned(), None),
+        (Target::File(path), Begun::Torn) => (path.display().to_string(), None),
+        (Target::File(path), Begun::Nothing) => (path.display().to_string(), Some(new_file(path, again)?)),
+        (Target::File(path), Begun::Whole(_)) => (path.display().to_string(), Some(old_file(path)?)),
     };
+    let its_name = name.clone();
     let open = move |video: Option<Video>| -> anyhow::Result<Option<Box<dyn Sink>>> {
-        if again {
+        if begun == Begun::Torn {
             bail!("half a frame may stand in it; start the run again to go on");
         }
-        let Some(Video { rate, .. }) = video else { return Ok(None) };
-        Ok(Some(match (&target, file.take()) {
-            (Target::Stdout, _) => Box::new(Y4mStream::stdout(Some(rate))?),
-            (Target::File(path), Some(file)) => Box::new(Y4mStream::new(path.display().to_string(), file, Some(rate))),
+        let Some(Video { format, rate }) = video else { return Ok(None) };
+        let file = match (&target, file.take()) {
+            (Target::Stdout, _) => own_stdout()?,
+            (Target::File(_), Some(file)) => file,
             (Target::File(_), None) => bail!("it was begun already"),
+        };
+        Ok(Some(match begun {
+            Begun::Whole(before) if before.format().is_some_and(|(before, _)| before == format) => {
+                Box::new(Y4mStream::going_on(&its_name, file, format))
+            }
+            Begun::Whole(_) => bail!("the frames have another format than those that stand in it"),
+            Begun::Nothing | Begun::Torn => Box::new(Y4mStream::new(&its_name, file, Some(rate))),
         }))
     };
-    Ok(Way { name, open: Box::new(open), once: true, per_format: false })
+    Ok(Way { name: format!("Y4M to {name}"), open: Box::new(open), once: true, per_format: false })
 }
 
-/// A file that was not there before; a pipe or a device may have been.
-fn new_file(path: &Path) -> anyhow::Result<File> {
-    let there = path.exists() && !path.is_file();
+/// A file that was not there before, or one that an earlier front made and wrote nothing to; a pipe or a device may be there.
+fn new_file(path: &Path, again: bool) -> anyhow::Result<File> {
+    let empty = again && path.metadata().is_ok_and(|found| found.len() == 0);
+    let there = path.exists() && (!path.is_file() || empty);
     let mut options = OpenOptions::new();
     let options = if there { options.write(true) } else { options.write(true).create_new(true) };
     options.open(path).with_context(|| format!("{}: opening it to write video failed", path.display()))
+}
+
+/// The file of an earlier front.
+fn old_file(path: &Path) -> anyhow::Result<File> {
+    let opened = OpenOptions::new().append(true).open(path);
+    opened.with_context(|| format!("{}: opening it to go on with the video failed", path.display()))
 }

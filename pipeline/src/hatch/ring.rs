@@ -24,6 +24,8 @@ use rustix::mm::{MapFlags, ProtFlags};
 
 /// Frames in the ring.
 pub const SLOTS: usize = 4;
+/// Copies that are tried at once: a writer that never stops does not keep a reader for ever.
+const ATTEMPTS: usize = 2 * SLOTS;
 /// A page, so that planes start aligned: room for the count of published frames.
 const HEAD: usize = 4096;
 /// Before each slot's planes: its number, the frame's number, its time in nanoseconds, whether it is wholly masked, and
@@ -148,9 +150,15 @@ impl RingReader {
         Ok(Self { memory, format, next: 0, lost: 0, torn: 0 })
     }
 
-    /// Copies the oldest unread frame into `planes`, packed; `None` when there is none.
+    /// What is there was read by another: only what comes from now on is read here.
+    pub fn skip(&mut self) {
+        self.next = self.next.max(self.memory.word(0).load(Ordering::Acquire));
+    }
+
+    /// Copies the oldest unread frame into `planes`, packed; `None` when there is none, or when one after the other is
+    /// overwritten while it is copied.
     pub fn take(&mut self, planes: &mut Vec<u8>) -> Option<Taken> {
-        loop {
+        for _ in 0..ATTEMPTS {
             let published = self.memory.word(0).load(Ordering::Acquire);
             if published <= self.next {
                 return None;
@@ -161,12 +169,13 @@ impl RingReader {
                 self.next = oldest;
             }
             let number = self.next;
-            self.next += 1;
+            self.next = number.saturating_add(1);
             if let Some(taken) = self.copy(number, planes) {
                 return Some(taken);
             }
-            self.torn += 1;
+            self.torn = self.torn.saturating_add(1);
         }
+        None
     }
 
     /// Frames that were overwritten before they were read, and copies that were dropped because they were torn.

@@ -58,6 +58,21 @@ fn the_oldest_unread_frames_are_overwritten_and_counted() {
 }
 
 #[test]
+fn a_second_reader_does_not_show_again_what_the_first_one_had() {
+    let ((mut writer, _), (mut redactor, pool)) = (ring(), redactor());
+    for number in 0..3 {
+        writer.publish(&frame(&mut redactor, &pool, number), Duration::ZERO);
+    }
+    let mut second = RingReader::new(writer.descriptor(), format()).unwrap();
+    second.skip();
+    let mut planes = Vec::new();
+    assert_eq!(second.take(&mut planes), None);
+    writer.publish(&frame(&mut redactor, &pool, 3), Duration::ZERO);
+    assert_eq!(second.take(&mut planes).unwrap().stamp.sequence, 3);
+    assert_eq!(second.missed(), (0, 0));
+}
+
+#[test]
 fn a_copy_is_whole_or_it_is_dropped() {
     let ((mut writer, mut reader), (mut redactor, pool)) = (ring(), redactor());
     let done = Arc::new(AtomicBool::new(false));
@@ -122,4 +137,25 @@ fn a_hostile_writer_gives_no_frame_and_no_fault() {
     }
     writer.memory.word(0).store(1, Ordering::Release);
     assert_eq!(reader.take(&mut planes), None, "numbers only rise");
+    // One that counts on and on and never writes a frame: each call ends after some attempts.
+    let mut reader = RingReader::new(writer.descriptor(), format()).unwrap();
+    writer.memory.word(0).store(1, Ordering::Release);
+    let done = Arc::new(AtomicBool::new(false));
+    let is_done = Arc::clone(&done);
+    let counting = std::thread::spawn(move || {
+        for published in 2.. {
+            writer.memory.word(0).store(published, Ordering::Release);
+            if is_done.load(Ordering::Relaxed) {
+                break;
+            }
+        }
+    });
+    for _ in 0..1000 {
+        let before = reader.missed().1;
+        let _ = reader.take(&mut planes);
+        let attempts = reader.missed().1 - before;
+        assert!(attempts <= ATTEMPTS as u64, "{attempts} attempts in one call");
+    }
+    done.store(true, Ordering::Relaxed);
+    counting.join().unwrap();
 }

@@ -129,6 +129,10 @@ pub struct SharedFront {
 
 /// Messages a second that a front takes; a pixel process sends some ten.
 const MOST_MESSAGES: u32 = 500;
+/// Messages that are refused at once, before whoever reads looks at something else.
+const MOST_REFUSED: usize = 64;
+/// Frames a second that can be: of a time-lapse, of a fast camera.
+const RATES: std::ops::RangeInclusive<f64> = 1.0 / 60.0..=1000.0;
 
 impl SharedFront {
     /// Joins what came from the other side, after looking at it.
@@ -153,6 +157,11 @@ impl SharedFront {
         })
     }
 
+    /// What the ring holds was shown by another front.
+    pub(crate) fn skip(&mut self) {
+        self.ring.skip();
+    }
+
     /// What becomes readable when something came.
     pub(crate) fn descriptors(&self) -> [BorrowedFd<'_>; 2] {
         [self.wake.as_fd(), self.messages.as_fd()]
@@ -165,7 +174,7 @@ impl SharedFront {
             Some(taken) => taken,
             None => {
                 // All was read: the next frame wakes again. One that came just now was counted after this.
-                let _ = rustix::io::read(&self.wake, &mut [0u8; 8]);
+                forget(&self.wake);
                 self.ring.take(&mut buffer.bytes)?
             }
         };
@@ -178,12 +187,12 @@ impl SharedFront {
         monotonic().saturating_sub(self.captured).min(Duration::from_secs(3600))
     }
 
-    /// The next event.
+    /// The next event; `None` also after a number of messages that were refused.
     ///
     /// # Errors
     /// When no more will come.
     pub(crate) fn event(&mut self) -> Result<Option<Event>, WireError> {
-        loop {
+        for _ in 0..MOST_REFUSED {
             let Some(record) = self.messages.receive(Duration::ZERO)? else { return Ok(None) };
             let event = record.message::<Event>().ok().filter(Event::is_plausible);
             match event {
@@ -194,6 +203,7 @@ impl SharedFront {
                 _ => self.refused += 1,
             }
         }
+        Ok(None)
     }
 
     /// Once a second: as many messages may come again.
@@ -205,6 +215,21 @@ impl SharedFront {
     pub(crate) fn missed(&self) -> (u64, u64) {
         let (lost, torn) = self.ring.missed();
         (lost.saturating_add(torn), self.refused)
+    }
+}
+
+/// Sets the counter to 0. It is the other side's as well, which could take away its `O_NONBLOCK`, and the count between a
+/// look and a read: so the read itself says that it does not wait.
+fn forget(wake: &OwnedFd) {
+    let mut count = [0; 8];
+    let mut into = [io::IoSliceMut::new(&mut count)];
+    // No place, as a counter has none: the kernel takes this number as "where it is".
+    let read = rustix::io::preadv2(wake, &mut into, u64::MAX, rustix::io::ReadWriteFlags::NOWAIT);
+    // Kernels before 5.8 know no such read of a counter.
+    if matches!(read, Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS))
+        && crate::wire::readable(&[wake.as_fd()], Duration::ZERO).is_ok_and(|ready| ready[0])
+    {
+        let _ = rustix::io::read(wake, &mut count);
     }
 }
 
@@ -238,6 +263,11 @@ impl ToldFormat {
         self.rate
     }
 
+    /// Whether frames can follow one another like this. Whoever fills gaps at a rate has to be able to, and in time.
+    pub(crate) fn can_be(rate: Rate) -> bool {
+        RATES.contains(&(f64::from(rate.frames) / f64::from(rate.seconds)))
+    }
+
     /// What was told, if it makes sense.
     pub(crate) fn format(self) -> Option<(Format, Rate)> {
         let matrix = match self.matrix {
@@ -251,110 +281,11 @@ impl ToldFormat {
         let sound = sides.contains(&self.width) && sides.contains(&self.height);
         let size = Size::new(self.width, self.height);
         let sound = sound && size.pixels() <= crate::capture::MOST_PIXELS;
-        let rate = Rate::new(self.rate[0], self.rate[1]).filter(|_| sound)?;
+        let rate = Rate::new(self.rate[0], self.rate[1]).filter(|&rate| sound && Self::can_be(rate))?;
         Some((Format::video(size, matrix, range), rate))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::event::{Fault, Masked};
-
-    fn format() -> Format {
-        Format::video(Size::new(16, 8), Matrix::Bt709, Range::Limited)
-    }
-
-    fn ends() -> (SharedHatch, SharedFront) {
-        let (hatch, end) = SharedHatch::new(format()).unwrap();
-        (hatch, SharedFront::new(end, format(), Buffers::default()).unwrap())
-    }
-
-    fn fault(what: &str) -> Event {
-        let time = crate::event::written(jiff::Timestamp::UNIX_EPOCH);
-        Event::Fault(Fault { time: time.clone(), what: what.to_owned(), since: time, masked: Masked::Everything })
-    }
-
-    fn masked(sequence: u64) -> Outbound {
-        Outbound::Frame(RedactedFrame::masked(format(), Stamp { sequence, time: Duration::ZERO }))
-    }
-
-    #[test]
-    fn frames_and_events_pass() {
-        let (mut hatch, mut front) = ends();
-        assert!(front.frame(|stamp| stamp).is_none());
-        assert!(!crate::wire::readable(&front.descriptors(), Duration::ZERO).unwrap()[0]);
-        hatch.publish(masked(3)).unwrap();
-        hatch.publish(Outbound::Event(fault("x"))).unwrap();
-        assert_eq!(crate::wire::readable(&front.descriptors(), Duration::ZERO).unwrap(), [true, true]);
-        let frame = front.frame(|stamp| Stamp { sequence: stamp.sequence + 40, ..stamp }).unwrap();
-        assert!(frame.is_masked());
-        assert_eq!((frame.stamp().sequence, frame.format()), (43, format()));
-        assert_eq!(frame.picture().row(0, 7), RedactedFrame::masked(format(), frame.stamp()).picture().row(0, 7));
-        assert_eq!(front.event().unwrap(), Some(fault("x")));
-        assert_eq!(front.event().unwrap(), None);
-        assert!(front.frame(|stamp| stamp).is_none());
-        drop(hatch);
-        assert!(front.event().is_err(), "the pixel side is gone");
-    }
-
-    #[test]
-    fn a_front_that_does_not_read_costs_the_pixel_side_nothing_but_events() {
-        let (mut hatch, mut front) = ends();
-        for number in 0..20_000 {
-            hatch.publish(masked(number)).unwrap();
-            hatch.publish(Outbound::Event(fault("again"))).unwrap();
-        }
-        assert!(hatch.messages().lost() > 0);
-        let first = front.frame(|stamp| stamp).unwrap().stamp().sequence;
-        assert_eq!((first, front.missed().0), (19_996, 19_996));
-    }
-
-    #[test]
-    fn what_is_no_event_is_refused_and_counted() {
-        let (hatch, mut front) = ends();
-        let wire = &hatch.messages.wire;
-        let long = "x".repeat(5000);
-        for text in ["{}", "{\"type\":\"raw\",\"pixels\":[1,2]}", "7", &format!("{:?}", fault(&long))] {
-            rustix::io::write(wire, text.as_bytes()).unwrap();
-        }
-        wire.write(&fault(&long)).unwrap();
-        wire.write(&fault("line\nbreak")).unwrap();
-        hatch.messages().send(&fault("good")).unwrap();
-        assert_eq!(front.event().unwrap(), Some(fault("good")));
-        assert_eq!(front.missed().1, 6);
-    }
-
-    #[test]
-    fn a_flood_of_events_ends_with_the_second() {
-        let (hatch, mut front) = ends();
-        let mut sent = 0;
-        for _ in 0..5 {
-            while hatch.messages.wire.write(&fault("x")).is_ok() {
-                sent += 1;
-            }
-            while front.event().unwrap().is_some() {}
-        }
-        assert!(sent > MOST_MESSAGES);
-        assert_eq!(front.missed().1, u64::from(sent - MOST_MESSAGES));
-        front.next_second();
-        hatch.messages().send(&fault("x")).unwrap();
-        assert!(front.event().unwrap().is_some());
-    }
-
-    #[test]
-    fn a_told_format_is_believed_only_when_it_makes_sense() {
-        let rate = Rate { frames: 30000, seconds: 1001 };
-        let told = ToldFormat::of(format(), rate).unwrap();
-        assert_eq!(told.format(), Some((format(), rate)));
-        for wrong in [
-            ToldFormat { width: 0, ..told },
-            ToldFormat { height: u32::MAX, ..told },
-            ToldFormat { width: 16_384, height: 16_384, ..told },
-            ToldFormat { matrix: 1, ..told },
-            ToldFormat { rate: [1, 0], ..told },
-        ] {
-            assert_eq!(wrong.format(), None, "{wrong:?}");
-        }
-    }
-}
+#[path = "shared_tests.rs"]
+mod tests;

@@ -1,8 +1,9 @@
 //! One process that the supervisor started: its conversation, its standard error, its end.
 //!
 //! **Invariant.** A child gets its socket as standard input, a pipe as standard error, and, if it is the front, the
-//! program's standard output; every other descriptor closes when it is executed. It is in a process group of its own, so
-//! that Ctrl-C reaches the supervisor alone, and it ends when the conversation does.
+//! program's standard output; every other descriptor closes when it is executed, those included that this program was started
+//! with (`inherited`). It is in a process group of its own, so that Ctrl-C reaches the supervisor alone, and it ends when the
+//! conversation does, and by no signal but those that cannot be refused.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -27,6 +28,8 @@ pub(super) struct Child {
     pub(super) since: Instant,
     /// When it last said anything.
     pub(super) heard: Instant,
+    /// Messages that were none.
+    nonsense: u64,
 }
 
 /// Hidden sub-commands by which the program executes itself.
@@ -38,6 +41,10 @@ pub(crate) const FRONT: &str = "front-process";
 const LONGEST_LINE: usize = 2000;
 /// Bytes of standard error that are passed on at once, so that a wild child does not keep the supervisor busy.
 const MOST_AT_ONCE: usize = 64 * 1024;
+/// Messages that are none, of which no more are passed over at once.
+const MOST_NONSENSE: usize = 64;
+/// What was killed is waited for so long: one that is stuck in the kernel ends when that lets it go.
+const DEATH: Duration = Duration::from_secs(2);
 
 impl Child {
     /// Executes this program again, as `role`.
@@ -60,34 +67,40 @@ impl Child {
             rustix::fs::fcntl_setfl(stderr, rustix::fs::fcntl_getfl(stderr)? | OFlags::NONBLOCK)?;
         }
         let now = Instant::now();
-        Ok(Self { process, wire: ours, stderr, line: Vec::new(), since: now, heard: now })
+        Ok(Self { process, wire: ours, stderr, line: Vec::new(), since: now, heard: now, nonsense: 0 })
     }
 
     /// Tells it something. One that does not listen is noticed by its silence.
     pub(super) fn tell(&self, message: &impl Serialize, descriptors: &[BorrowedFd<'_>]) {
         if let Err(error) = self.wire.send(message, descriptors) {
-            tracing::debug!("a message to a process got lost: {error}");
+            tracing::warn!("a message to a process got lost: {error}");
         }
     }
 
     /// The next message, with its descriptors. Nonsense is told and passed over.
     pub(super) fn hear<M: DeserializeOwned>(&mut self) -> Option<(M, Vec<std::os::fd::OwnedFd>)> {
-        loop {
-            let record = match self.wire.receive(Duration::ZERO) {
-                Ok(Some(record)) => record,
+        for _ in 0..MOST_NONSENSE {
+            let heard = match self.wire.receive(Duration::ZERO) {
                 // Its end is seen where processes are waited for.
                 Ok(None) | Err(WireError::Closed) => return None,
-                Err(error) => {
-                    tracing::warn!("{error}");
-                    return None;
-                }
+                Ok(Some(record)) => record.message().map(|message| (message, record.descriptors)),
+                Err(error) => Err(error),
             };
-            self.heard = Instant::now();
-            match record.message() {
-                Ok(message) => return Some((message, record.descriptors)),
-                Err(error) => tracing::warn!("{error}"),
+            match heard {
+                Ok(message) => {
+                    self.heard = Instant::now();
+                    return Some(message);
+                }
+                Err(error) => {
+                    self.nonsense += 1;
+                    // One that runs wild is told of at the 1st, 2nd, 4th, 8th ...
+                    if self.nonsense.is_power_of_two() {
+                        tracing::warn!("{error} ({} times)", self.nonsense);
+                    }
+                }
             }
         }
+        None
     }
 
     /// What becomes readable when it says something.
@@ -131,10 +144,17 @@ impl Child {
         self.process.try_wait().ok().flatten()
     }
 
-    /// Ends it at once, and waits for that.
-    pub(super) fn kill(&mut self) {
+    /// Ends it at once, and waits a moment for that; whether it has ended.
+    pub(super) fn kill(&mut self) -> bool {
         let _ = self.process.kill();
-        let _ = self.process.wait();
+        let until = Instant::now() + DEATH;
+        while matches!(self.process.try_wait(), Ok(None)) {
+            if Instant::now() >= until {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        true
     }
 }
 

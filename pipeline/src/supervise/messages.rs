@@ -19,10 +19,24 @@ pub(crate) struct Start {
     pub(crate) origin: String,
     /// and where relative paths start.
     pub(crate) folder: PathBuf,
-    /// Whether such a process stood up before: then it is patient with what it cannot open.
+    /// Whether such a process stood up before: a front is then patient with what it cannot open.
     pub(crate) again: bool,
     /// The camera that was taken the last time, by its bus path.
     pub(crate) camera: Option<String>,
+    /// What the front before this one left in its Y4M stream.
+    pub(crate) y4m: Begun,
+}
+
+/// What stands in a stream that cannot be begun twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Begun {
+    /// Not a byte.
+    Nothing,
+    /// Whole frames of this format: others may follow.
+    Whole(ToldFormat),
+    /// Perhaps half a frame: nothing may follow.
+    Torn,
 }
 
 /// From the supervisor to the pixel process.
@@ -46,21 +60,20 @@ pub(crate) enum FromPixel {
         /// The bus path of the camera, if it is one.
         camera: Option<String>,
     },
-    /// It lives.
-    Progress(Progress),
+    /// It lives; and numbers that change as it works.
+    Progress {
+        /// Frames that were let out, masked or not.
+        frames: u64,
+        /// Answers of the networks.
+        answers: u64,
+        /// Turns of the capturing thread, which rise while a camera has nothing to give and stop when anything on the way of
+        /// a frame is stuck.
+        turns: u64,
+    },
     /// The source is at its end: nothing more will come, and that is right.
     SourceEnded,
     /// The file that was replayed is broken: another start would find it broken again.
     SourceBroken,
-}
-
-/// What has to rise in a process that does its work.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Progress {
-    /// Frames that were let out, masked or not.
-    pub(crate) frames: u64,
-    /// Answers of the networks.
-    pub(crate) answers: u64,
 }
 
 /// From the supervisor to the front.
@@ -79,6 +92,8 @@ pub(crate) enum ToFront {
         silence_ms: u64,
         /// Pixel processes that stood before this one.
         restarts: u64,
+        /// Whether another front has read from this hatch: what is in it was shown.
+        seen: bool,
     },
     /// The pixel process is gone.
     Gone {
@@ -103,6 +118,13 @@ pub(crate) enum FromFront {
         frames: u64,
         /// For the status line.
         health: Option<Health>,
+        /// Whether it has the hatch of a pixel process.
+        hatch: bool,
+    },
+    /// All ways out were finished, and are whole: the last message.
+    Finished {
+        /// The format of the frames that left, if any did.
+        y4m: Option<ToldFormat>,
     },
     /// Everybody who read has gone: the run is over.
     Enough,

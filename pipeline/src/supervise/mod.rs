@@ -5,31 +5,39 @@
 //! masked frames. A front that dies is started again while the pixel process lives on. A process that fails before it ever
 //! stood up ends the run, because then a person is looking at the terminal.
 //!
-//! What the processes do is [`crate::pixel`]'s and [`crate::front`]'s business; what they say stands in `messages`.
+//! What the processes do is [`crate::pixel`]'s and [`crate::front`]'s business; what they say stands in `messages`. How one is
+//! started and lost is `recover`'s, what becomes of a new config `renew`'s.
 
 mod child;
+mod inherited;
 pub(crate) mod messages;
 mod notify;
+mod post;
+mod recover;
 mod reload;
+mod renew;
 mod status;
+pub(crate) mod teller;
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
+
 use self::child::Child;
 pub(crate) use self::child::{FRONT, PIXEL};
-use self::messages::{FromFront, FromPixel, Progress, Start, ToFront, ToPixel};
-use self::notify::Notify;
-use self::reload::{Change, Proved};
+use self::messages::{Begun, FromFront, FromPixel, ToPixel};
+use self::notify::{Notify, Progress};
+use self::post::Post;
+use self::recover::Ends;
+use self::reload::Proved;
 use self::status::StatusLine;
+use self::teller::Teller;
 use crate::capture::camera::find::is_device;
-use crate::commands::{hides, uncovered};
-use crate::config::CameraSource;
-use crate::event::{self, Fault, Masked};
-use crate::hatch::shared::ToldFormat;
+use crate::config::{CameraSource, Target};
 use crate::sandbox::{Role, Stage};
 
 /// What the owner asked for on the command line.
@@ -41,18 +49,14 @@ pub(crate) struct Orders<'a> {
     pub(crate) stop: Arc<AtomicBool>,
     /// Asks for the config to be read again.
     pub(crate) reload: Arc<AtomicBool>,
+    /// Tells people.
+    pub(crate) teller: Teller,
 }
 
 /// How long nothing is looked at when nothing happens.
 const TICK: Duration = Duration::from_millis(200);
-/// A process that says nothing for so long hangs.
-const SILENCE: Duration = Duration::from_secs(20);
-/// Loading networks and opening a camera may take so long on a small machine.
-const STARTING: Duration = Duration::from_secs(120);
-/// What a process may take to end when it was told to; then it is killed.
-const FAREWELL: Duration = Duration::from_secs(15);
-/// The config file is looked at so often.
-const GLANCE: Duration = Duration::from_secs(1);
+/// Messages of one process that are heard at once, so that one which never stops does not keep the supervisor from the other.
+const MOST_MESSAGES: usize = 64;
 
 /// Runs the camera until it is over.
 ///
@@ -62,6 +66,7 @@ const GLANCE: Duration = Duration::from_secs(1);
 pub(crate) fn run(orders: &Orders<'_>) -> anyhow::Result<bool> {
     let proved = Proved::read(orders.config)?;
     crate::commands::servable(&proved.config)?;
+    inherited::close_in_children().context("looking which descriptors this program was started with failed")?;
     for wall in crate::sandbox::enter(Role::Supervisor, Stage::Start) {
         tracing::warn!("the supervisor stands without this wall: {wall}");
     }
@@ -76,8 +81,12 @@ pub(crate) fn run(orders: &Orders<'_>) -> anyhow::Result<bool> {
         outcome: None,
         glanced: Instant::now(),
         ending: None,
+        leaving: None,
+        begun: Begun::Nothing,
+        y4m: None,
+        corpses: Vec::new(),
         notify: Notify::new(),
-        status: StatusLine::new(),
+        status: StatusLine::new(orders.teller.clone()),
     };
     supervisor.start_front()?;
     supervisor.start_pixel()?;
@@ -91,7 +100,7 @@ pub(crate) fn run(orders: &Orders<'_>) -> anyhow::Result<bool> {
         supervisor.judge();
         if supervisor.ending.is_none() {
             supervisor.look_at_config(orders.reload.swap(false, Ordering::Relaxed));
-            supervisor.start_what_is_due()?;
+            supervisor.start_what_is_due();
         }
         supervisor.tell();
     }
@@ -99,31 +108,11 @@ pub(crate) fn run(orders: &Orders<'_>) -> anyhow::Result<bool> {
     Ok(supervisor.outcome.unwrap_or(true))
 }
 
-/// The place of a process, filled or empty.
-#[derive(Default)]
-struct Post {
-    child: Option<Child>,
-    /// Whether the one that is there said that it stands.
-    stands: bool,
-    /// Whether any ever did.
-    stood: bool,
-    /// When an empty post is filled again.
-    due: Option<Instant>,
-    /// Starts that failed in a row.
-    failures: u32,
-}
-
-/// Half a second, then twice as long each time, at most half a minute; a process that stood a minute has earned a new start.
-fn back_off(failures: u32) -> Duration {
-    Duration::from_millis(500 << failures.min(6)).min(Duration::from_secs(30))
-}
-
 struct Supervisor {
     proved: Proved,
     pixel: Post,
     front: Post,
-    /// The front's end of the hatch, kept so that a new front can have it.
-    hatch: Option<([OwnedFd; 3], ToldFormat)>,
+    hatch: Option<Ends>,
     restarts: u64,
     camera: Option<String>,
     progress: Progress,
@@ -132,63 +121,18 @@ struct Supervisor {
     glanced: Instant,
     /// Since when the run is ending.
     ending: Option<Instant>,
+    /// Since when the front is ending, to make room for another.
+    leaving: Option<Instant>,
+    /// What the front before the next one left in its Y4M stream, and where that is.
+    begun: Begun,
+    y4m: Option<Target>,
+    /// What was killed and has not ended.
+    corpses: Vec<Child>,
     notify: Notify,
     status: StatusLine,
 }
 
 impl Supervisor {
-    fn start(&self, role: Role, again: bool) -> anyhow::Result<(Child, Start)> {
-        let child = Child::start(role)
-            .map_err(|error| anyhow::Error::new(error).context("starting a process of this program failed"))?;
-        let start = Start {
-            text: self.proved.text.clone(),
-            origin: self.proved.origin(),
-            folder: self.proved.folder(),
-            again,
-            camera: self.camera.clone(),
-        };
-        Ok((child, start))
-    }
-
-    fn start_pixel(&mut self) -> anyhow::Result<()> {
-        let (child, start) = self.start(Role::Pixel, self.pixel.stood)?;
-        child.tell(&ToPixel::Start(start), &[]);
-        (self.pixel.child, self.pixel.due) = (Some(child), None);
-        Ok(())
-    }
-
-    fn start_front(&mut self) -> anyhow::Result<()> {
-        let (child, start) = self.start(Role::Front, self.front.stood)?;
-        child.tell(&ToFront::Start(start), &[]);
-        (self.front.child, self.front.due) = (Some(child), None);
-        self.introduce();
-        Ok(())
-    }
-
-    fn start_what_is_due(&mut self) -> anyhow::Result<()> {
-        let is_due = |post: &Post| post.child.is_none() && post.due.is_some_and(|due| due <= Instant::now());
-        if is_due(&self.front) {
-            self.start_front()?;
-        }
-        if is_due(&self.pixel) {
-            self.start_pixel()?;
-        }
-        Ok(())
-    }
-
-    /// Hands the hatch to the front.
-    fn introduce(&self) {
-        let (Some(front), Some((ends, format))) = (&self.front.child, &self.hatch) else { return };
-        let hold = &self.proved.config.hold;
-        let [frames, seconds] = format.rate();
-        let frame_ms = 1000.0 * f64::from(seconds) / f64::from(frames.max(1));
-        // As long as the pixel process itself may take, and two frames and a moment for both processes to be slow in.
-        let silence_ms = hold.deadline.as_millis() as u64 + (frame_ms * (hold.frames as f64 + 2.0)) as u64 + 250;
-        let hides = hides(&self.proved.config);
-        let message = ToFront::Pixel { format: *format, hides, silence_ms, restarts: self.restarts };
-        front.tell(&message, &ends.each_ref().map(AsFd::as_fd));
-    }
-
     /// Until somebody says something, or a moment has passed.
     fn wait(&self) {
         let children = [&self.pixel, &self.front].into_iter().filter_map(|post| post.child.as_ref());
@@ -206,10 +150,12 @@ impl Supervisor {
                 child.relay(|line| status.print(line));
             }
         }
-        while let Some((message, descriptors)) = self.pixel.child.as_mut().and_then(Child::hear) {
+        for _ in 0..MOST_MESSAGES {
+            let Some((message, descriptors)) = self.pixel.child.as_mut().and_then(Child::hear) else { break };
             self.heard_pixel(message, descriptors);
         }
-        while let Some((message, _)) = self.front.child.as_mut().and_then(Child::hear) {
+        for _ in 0..MOST_MESSAGES {
+            let Some((message, _)) = self.front.child.as_mut().and_then(Child::hear) else { break };
             self.heard_front(message);
         }
     }
@@ -221,12 +167,15 @@ impl Supervisor {
                     tracing::error!("the pixel process stood up without a hatch");
                     return;
                 };
-                (self.pixel.stands, self.pixel.stood) = (true, true);
+                self.pixel.stand(Instant::now());
                 self.camera = camera.or(self.camera.take());
-                self.hatch = Some((ends, format));
+                self.hatch = Some(Ends::new(ends, format));
                 self.introduce();
             }
-            FromPixel::Progress(progress) => self.progress.answers = progress.answers,
+            FromPixel::Progress { frames, answers, turns } => {
+                self.progress.answers = answers;
+                self.pixel.worked([frames, turns], Instant::now());
+            }
             FromPixel::SourceEnded => self.over(true),
             FromPixel::SourceBroken if self.is_file_played_once() => self.over(false),
             FromPixel::SourceBroken => {}
@@ -236,7 +185,7 @@ impl Supervisor {
     fn heard_front(&mut self, message: FromFront) {
         match message {
             FromFront::Ready => (self.front.stands, self.front.stood) = (true, true),
-            FromFront::Progress { frames, health } => {
+            FromFront::Progress { frames, health, hatch } => {
                 if frames > 0 {
                     self.notify.ready();
                 }
@@ -244,7 +193,9 @@ impl Supervisor {
                 if let Some(text) = self.status.health(health) {
                     self.notify.status(&text);
                 }
+                self.see_to_the_hatch(hatch);
             }
+            FromFront::Finished { y4m } => self.begun = y4m.map_or(Begun::Nothing, Begun::Whole),
             FromFront::Enough => {
                 self.over(true);
                 self.end(false);
@@ -282,170 +233,12 @@ impl Supervisor {
         }
     }
 
-    fn finish_front(&self) {
-        if let Some(front) = &self.front.child {
-            front.tell(&ToFront::Finish, &[]);
-        }
-    }
-
     fn is_over(&self) -> bool {
         self.ending.is_some() && self.pixel.child.is_none() && self.front.child.is_none()
     }
 
-    /// Sees which processes ended.
-    fn bury(&mut self) {
-        if let Some(status) = self.pixel.child.as_mut().and_then(Child::ended) {
-            self.lose_pixel(&format!("the pixel process ended ({status})"), status.success());
-        }
-        if let Some(status) = self.front.child.as_mut().and_then(Child::ended) {
-            self.lose_front(&format!("the front ended ({status})"), status.success());
-        }
-    }
-
-    fn lose_pixel(&mut self, why: &str, well: bool) {
-        // What it said last is still in its socket and its pipe.
-        self.hear();
-        let Some(mut child) = self.pixel.child.take() else { return };
-        child.kill();
-        let stood = std::mem::take(&mut self.pixel.stands);
-        self.hatch = None;
-        if self.ending.is_some() || self.outcome.is_some() || !self.pixel.stood {
-            self.over(well);
-            self.ending.get_or_insert_with(Instant::now);
-            // Without news that it is gone, after which masked frames would follow.
-            self.finish_front();
-            return;
-        }
-        self.restarts += 1;
-        self.tell_gone();
-        self.plan(Role::Pixel, stood, child.since);
-        let due = self.pixel.due.map_or(Duration::ZERO, |due| due.saturating_duration_since(Instant::now()));
-        let what =
-            format!("{why}; it is started again in {:.1} s, and every frame is masked until then", due.as_secs_f32());
-        tracing::error!("{what}");
-        self.tell_fault(what);
-    }
-
-    fn tell_gone(&self) {
-        if let Some(front) = &self.front.child {
-            front.tell(&ToFront::Gone { restarts: self.restarts }, &[]);
-        }
-    }
-
-    fn lose_front(&mut self, why: &str, well: bool) {
-        self.hear();
-        let Some(mut child) = self.front.child.take() else { return };
-        child.kill();
-        let stood = std::mem::take(&mut self.front.stands);
-        if self.ending.is_some() || !self.front.stood || self.outcome.is_some() {
-            self.over(well);
-            self.end(false);
-            return;
-        }
-        self.plan(Role::Front, stood, child.since);
-        tracing::error!("{why}; it is started again, the camera goes on");
-    }
-
-    fn plan(&mut self, role: Role, stood: bool, since: Instant) {
-        let post = if role == Role::Pixel { &mut self.pixel } else { &mut self.front };
-        let earned = stood && since.elapsed() > Duration::from_secs(60);
-        let wait = if earned { Duration::from_millis(100) } else { back_off(post.failures) };
-        post.failures = if earned { 0 } else { post.failures + 1 };
-        post.due = Some(Instant::now() + wait);
-    }
-
-    fn tell_fault(&self, what: String) {
-        let now = event::written(jiff::Timestamp::now());
-        let fault = Fault { time: now.clone(), what, since: now, masked: Masked::Everything };
-        if let Some(front) = &self.front.child {
-            front.tell(&ToFront::Fault(fault), &[]);
-        }
-    }
-
-    /// Kills what hangs.
-    fn judge(&mut self) {
-        let hangs = |post: &Post| {
-            let patience = if post.stands { SILENCE } else { STARTING };
-            post.child.as_ref().is_some_and(|child| child.heard.elapsed() > patience)
-        };
-        if hangs(&self.pixel) {
-            self.lose_pixel("the pixel process hung and was killed", false);
-        }
-        if hangs(&self.front) {
-            self.lose_front("the front hung and was killed", false);
-        }
-        let Some(since) = self.ending else { return };
-        if self.pixel.child.is_some() && since.elapsed() > FAREWELL {
-            self.lose_pixel("the pixel process did not end and was killed", false);
-        }
-        if self.front.child.is_some() && since.elapsed() > 2 * FAREWELL {
-            self.lose_front("the front did not end and was killed", false);
-        }
-    }
-
-    fn look_at_config(&mut self, asked: bool) {
-        let due = self.glanced.elapsed() >= GLANCE;
-        if due {
-            self.glanced = Instant::now();
-        }
-        if !(asked || due && self.proved.was_replaced()) {
-            return;
-        }
-        match self.proved.again() {
-            Change::None if asked => tracing::info!("the config is the same as before"),
-            Change::None => {}
-            Change::Refused(error) => {
-                self.status.print(&crate::commands::told(&error));
-                tracing::error!("the new config is refused; the old one stays in force");
-                let what = "the new config is at fault; the old one stays in force".to_owned();
-                let now = event::written(jiff::Timestamp::now());
-                let fault = Fault { time: now.clone(), what, since: now, masked: Masked::Nothing };
-                if let Some(front) = &self.front.child {
-                    front.tell(&ToFront::Fault(fault), &[]);
-                }
-            }
-            Change::New { before } => {
-                tracing::info!("a new config comes into force: {}", self.proved.origin());
-                for what in uncovered(&before, &self.proved.config) {
-                    tracing::warn!("the new config uncovers something: {what}");
-                }
-                self.begin_anew(
-                    before.emit != self.proved.config.emit || before.log_level != self.proved.config.log_level,
-                );
-            }
-        }
-    }
-
-    /// A new config is a restart of the pixel process, and of the front when its own part changed.
-    fn begin_anew(&mut self, front_too: bool) {
-        if let Some(mut pixel) = self.pixel.child.take() {
-            pixel.kill();
-            let status = &mut self.status;
-            pixel.relay(|line| status.print(line));
-        }
-        self.hatch = None;
-        (self.pixel.stands, self.pixel.failures, self.pixel.due) = (false, 0, Some(Instant::now()));
-        self.restarts += 1;
-        self.tell_gone();
-        if front_too {
-            // It finishes what is open; a new one follows when it has ended.
-            self.finish_front();
-        }
-    }
-
     fn tell(&mut self) {
-        self.notify.watch(self.progress);
+        self.notify.watch(self.progress, !self.pixel.stands);
         self.status.draw();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn it_waits_longer_each_time_but_never_longer_than_half_a_minute() {
-        let waits: Vec<u128> = (0..9).map(|failures| back_off(failures).as_millis()).collect();
-        assert_eq!(waits, [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
     }
 }

@@ -70,10 +70,10 @@ impl Proved {
         if let Err(error) = crate::commands::servable(&config) {
             return Change::Refused(error);
         }
-        if text == self.text {
+        self.text = text;
+        if config == self.config {
             return Change::None;
         }
-        self.text = text;
         Change::New { before: Box::new(std::mem::replace(&mut self.config, config)) }
     }
 }
@@ -136,5 +136,21 @@ mod tests {
         assert_eq!(proved.config.camera.fps, 10);
         assert!(!proved.was_replaced());
         assert!(matches!(proved.again(), Change::None));
+    }
+
+    #[test]
+    fn another_comment_is_no_new_config() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("camera.toml");
+        let zone = "[[zone]]\nname = \"a\"\noutline = [[0,0],[1,0],[1,1]]\n";
+        let text = format!("[camera]\nsource = \"a.mp4\"\n{zone}");
+        write(&path, &text);
+        let mut proved = Proved::read(&path).unwrap();
+        write(&path, &format!("# of the porch\n{text}[hold]\nframes = 3 # as it is\n"));
+        assert!(matches!(proved.again(), Change::None));
+        for (old, new) in [("1,1", "1,0.999"), ("a.mp4", "b.mp4"), ("\"a\"", "\"b\"")] {
+            write(&path, &text.replace(old, new));
+            assert!(matches!(proved.again(), Change::New { .. }), "{new} is another");
+        }
     }
 }

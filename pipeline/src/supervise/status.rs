@@ -1,15 +1,17 @@
 //! The line at the foot of a terminal, and what the other processes say above it.
 //!
-//! **Invariant.** Only the supervisor writes to the terminal. Where standard error is no terminal there is no status line,
+//! **Invariant.** Only the supervisor writes to the terminal, and it does not wait for it. Where standard error is no terminal there is no status line,
 //! and every line goes out as it is.
 
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
+use super::teller::Teller;
 use crate::event::Health;
 
 /// See the module.
 pub(super) struct StatusLine {
+    teller: Teller,
     shown: bool,
     terminal: bool,
     last: Option<Health>,
@@ -19,15 +21,16 @@ pub(super) struct StatusLine {
 }
 
 impl StatusLine {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(teller: Teller) -> Self {
         let terminal = std::io::stderr().is_terminal();
-        Self { shown: false, terminal, last: None, text: String::new(), drawn: Instant::now(), fresh: false }
+        let (text, drawn) = (String::new(), Instant::now());
+        Self { teller, shown: false, terminal, last: None, text, drawn, fresh: false }
     }
 
     /// A line above the status line.
     pub(super) fn print(&mut self, line: &str) {
         self.clear();
-        let _ = writeln!(std::io::stderr(), "{line}");
+        let _ = self.teller.write_all(format!("{line}\n").as_bytes());
         self.fresh = true;
     }
 
@@ -45,14 +48,14 @@ impl StatusLine {
 
     pub(super) fn draw(&mut self) {
         if self.terminal && self.fresh && !self.text.is_empty() && self.drawn.elapsed() > Duration::from_millis(200) {
-            let _ = write!(std::io::stderr(), "\r\x1b[2K{}", self.text);
+            let _ = self.teller.write_all(format!("\r\x1b[2K{}", self.text).as_bytes());
             (self.shown, self.fresh, self.drawn) = (true, false, Instant::now());
         }
     }
 
     pub(super) fn clear(&mut self) {
         if std::mem::take(&mut self.shown) {
-            let _ = write!(std::io::stderr(), "\r\x1b[2K");
+            let _ = self.teller.write_all(b"\r\x1b[2K");
         }
     }
 }

@@ -319,7 +319,8 @@ impl Mapping {
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         // SAFETY: `length` bytes are mapped, or are the box's, as long as `self` lives. The driver writes to a buffer only
-        // while it is queued; `stream` reads none that is. A driver that writes all the same changes numbers, no lengths.
+        // while it is queued; `stream` reads none that is. A driver that writes all the same changes samples, no lengths:
+        // whoever reads takes copies, and parses nothing in here.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr().cast(), self.length) }
     }
 
@@ -367,6 +368,7 @@ fn layout(kind: Kind, format: &v4l2_format) -> Layout {
                 colorspace: pix.colorspace,
                 encoding: pix.__bindgen_anon_1.ycbcr_enc.into(),
                 quantization: pix.quantization.into(),
+                field: pix.field,
             }
         } else {
             let pix = format.fmt.pix;
@@ -380,6 +382,7 @@ fn layout(kind: Kind, format: &v4l2_format) -> Layout {
                 colorspace: pix.colorspace,
                 encoding: pix.__bindgen_anon_1.ycbcr_enc,
                 quantization: pix.quantization,
+                field: pix.field,
             }
         }
     }

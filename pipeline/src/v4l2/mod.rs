@@ -135,6 +135,8 @@ pub struct Layout {
     pub encoding: u32,
     /// `V4L2_QUANTIZATION_*`.
     pub quantization: u32,
+    /// `V4L2_FIELD_*`: 1 is whole pictures, which are asked for whatever stands here; the others are halves of two moments.
+    pub field: u32,
 }
 
 /// A buffer that the driver gave back.

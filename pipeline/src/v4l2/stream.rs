@@ -1,7 +1,8 @@
 //! A stream of memory-mapped buffers, to or from a device.
 //!
-//! **Invariant.** A buffer is either the driver's or ours. Bytes are only read of a buffer that the driver gave back, whose
-//! index it has, and inside of what it says is used *and* of what is mapped.
+//! **Invariant.** By its queue a buffer is either the driver's or ours. Bytes are only read of a buffer that the driver gave
+//! back, whose index it has, and inside of what it says is used *and* of what is mapped. That the driver leaves alone what it
+//! gave back is not relied on: its memory stays shared, so whoever takes a picture copies it, and parses the copy.
 
 use std::io;
 use std::time::Duration;
@@ -58,7 +59,7 @@ impl StreamFault {
 pub struct Filled<'a> {
     /// What it says about it.
     pub about: Dequeued,
-    /// The bytes of each plane that it says it used.
+    /// The bytes of each plane that it says it used: to be copied, for they may change while they are read.
     pub planes: [&'a [u8]; MOST_PLANES],
 }
 
@@ -104,7 +105,7 @@ impl<D: Driver> Stream<D> {
         Ok(stream)
     }
 
-    /// Waits for a picture, hands it to `take`, and gives the buffer back to the driver.
+    /// Waits for a picture, hands it to `take`, which copies it, and gives the buffer back to the driver.
     ///
     /// # Errors
     /// When a call fails, or the driver gives a buffer that it does not have: the stream is over then.

@@ -64,6 +64,7 @@ fn layout(planes: usize) -> Layout {
         colorspace: 0,
         encoding: 0,
         quantization: 0,
+        field: 1,
     }
 }
 

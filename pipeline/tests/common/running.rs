@@ -34,14 +34,32 @@ pub(crate) struct Running {
 impl Running {
     /// Starts it in a folder, with a config that is written there as `camera.toml`.
     pub(crate) fn start(folder: impl AsRef<Path>, config: &str) -> Self {
+        Self::start_with(folder, config, |_| {})
+    }
+
+    /// The same, when more has to be said of the process.
+    pub(crate) fn start_with(folder: impl AsRef<Path>, config: &str, more: impl FnOnce(&mut Command)) -> Self {
         let folder = folder.as_ref().to_owned();
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("camera.toml"), config).unwrap();
         let told = fs::File::create(folder.join("told")).unwrap();
         let mut command = Command::new(assert_cmd::cargo::cargo_bin("frostglass"));
-        command.arg("run").arg("--config").arg(folder.join("camera.toml")).current_dir(&folder);
-        let child = command.stdout(Stdio::null()).stderr(told).spawn().unwrap();
+        command.arg("run").arg("--config").arg("camera.toml").current_dir(&folder);
+        command.stdout(Stdio::null()).stderr(told);
+        more(&mut command);
+        let child = command.spawn().unwrap();
         Self { child, folder }
+    }
+
+    /// Process number of the supervisor.
+    pub(crate) fn id(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    /// Another config takes the place of the one in force, as an editor does it: another file of the same name.
+    pub(crate) fn replace_config(&self, text: &str) {
+        fs::write(self.folder.join("new"), text).unwrap();
+        fs::rename(self.folder.join("new"), self.folder.join("camera.toml")).unwrap();
     }
 
     /// What it told people.
@@ -91,8 +109,12 @@ impl Running {
     }
 
     /// Ends it as Ctrl-C does, and sees that it ended well.
-    pub(crate) fn end(mut self) -> String {
-        self.signal(Signal::INT);
+    pub(crate) fn end(self) -> String {
+        self.end_by(Signal::INT)
+    }
+
+    pub(crate) fn end_by(mut self, signal: Signal) -> String {
+        self.signal(signal);
         let status = wait_for("its end", || self.child.try_wait().unwrap());
         let told = self.told();
         assert!(status.success(), "{status}: {told}");

@@ -69,4 +69,12 @@ pub enum CameraFault {
     /// No frame came for a long time.
     #[error("no frame came for {} s; the camera is started anew", .0.as_secs())]
     Stalled(Duration),
+    /// Buffers came, but no whole frame, for a long time.
+    #[error("no whole frame came for {} s, the last was broken: {reason}; the camera is started anew", .limit.as_secs())]
+    Damaged {
+        /// So long.
+        limit: Duration,
+        /// What was wrong with the last one.
+        reason: String,
+    },
 }

@@ -1,8 +1,9 @@
 //! A Video4Linux camera.
 //!
 //! **Invariant.** A frame is taken whole or not at all: what the driver flagged, left short or filled with nonsense leaves
-//! wholly masked in its place, and is counted. The driver's memory is read once, and given back at once. What
-//! goes on for longer (unplugged, stalled, another size) ends the source: whoever runs it starts anew.
+//! wholly masked in its place, and is counted. The driver's memory is given back as soon as its bytes were copied out;
+//! nothing is parsed in it. What goes on for longer (unplugged, stalled, nothing but damage, another size) ends the source:
+//! whoever runs it starts anew.
 //!
 //! The calls to the kernel are [`crate::v4l2`]'s business.
 
@@ -30,7 +31,7 @@ use crate::v4l2::{Dequeued, Device, Driver};
 
 /// How long is waited for a frame before whoever reads may look whether to stop.
 const SLICE: Duration = Duration::from_millis(100);
-/// No frame for so long, and the camera is started anew.
+/// No frame, or no whole one, for so long, and the camera is started anew.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// A driver's time that is farther off than this from ours is not believed.
 const CREDIBLE: Duration = Duration::from_secs(2);
@@ -147,6 +148,8 @@ pub struct Camera<D: Driver> {
     counted: Option<u32>,
     /// When the last buffer came.
     heard: Duration,
+    /// When the last whole frame came.
+    whole: Duration,
     index: u64,
     ended: bool,
 }
@@ -194,6 +197,7 @@ impl<D: Driver> Camera<D> {
             clock,
             counted: None,
             heard,
+            whole: heard,
             index: 0,
             ended: false,
         }
@@ -244,7 +248,7 @@ impl<D: Driver> Source for Camera<D> {
             } else if filled.planes[0].is_empty() {
                 broken("the driver gave it without a byte")
             } else {
-                unpack.unpack(&filled.planes, blank)
+                unpack.copy_out(&filled.planes, blank)
             };
             (filled.about, result)
         });
@@ -256,7 +260,7 @@ impl<D: Driver> Source for Camera<D> {
             }
             Ok(Next::Nothing) => return Err(CaptureError::NotYet { path: self.path.clone() }),
             Ok(Next::Bad(what)) => (None, Err(FrameFault::Broken(format!("the driver {what}")))),
-            Ok(Next::Filled((about, result))) => (Some(about), result),
+            Ok(Next::Filled((about, result))) => (Some(about), result.and_then(|()| self.unpack.finish(blank))),
         };
         self.heard = now;
         let time = self.times.time(about.as_ref(), now);
@@ -266,9 +270,15 @@ impl<D: Driver> Source for Camera<D> {
         let index = self.index;
         self.index += 1;
         match result {
-            Ok(()) => Ok(Some(time)),
+            Ok(()) => {
+                self.whole = now;
+                Ok(Some(time))
+            }
             Err(FrameFault::Broken(reason)) => {
                 self.metrics.capture.dropped.one();
+                if now.saturating_sub(self.whole) >= PATIENCE {
+                    return Err(self.end(CameraFault::Damaged { limit: PATIENCE, reason }));
+                }
                 Err(CaptureError::BrokenFrame { path: self.path.clone(), index, time, reason })
             }
             Err(FrameFault::OtherFormat(other)) => {

@@ -126,6 +126,7 @@ fn wanted(candidate: Candidate) -> Layout {
         colorspace: 0,
         encoding: 0,
         quantization: 0,
+        field: 1,
     }
 }
 

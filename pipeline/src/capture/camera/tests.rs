@@ -38,6 +38,7 @@ fn rig(gives: impl IntoIterator<Item = io::Result<Option<Dequeued>>>) -> Rig {
         colorspace: 8,
         encoding: 0,
         quantization: 0,
+        field: 1,
     };
     let driver = Liar { gives: gives.into_iter().collect(), buffers: 4, length: BYTES as usize, gone: false };
     let stream = Stream::start(driver, Kind::Capture, &layout).unwrap();
@@ -89,6 +90,34 @@ fn silence_is_not_yet_and_then_the_end() {
     }
     let stalled = rig.read();
     assert!(matches!(stalled, Err(CaptureError::Camera { fault: CameraFault::Stalled(_), .. })), "{stalled:?}");
+    assert_eq!(rig.read().unwrap(), None);
+}
+
+#[test]
+fn a_camera_that_gives_nothing_but_damage_ends_and_one_whole_frame_sets_it_right() {
+    let damaged = |sequence: u32| {
+        let mut buffer = filled(sequence % 4, sequence);
+        match sequence % 3 {
+            0 => buffer.flags |= FLAG_ERROR,
+            1 => buffer.planes[0] = (0, 0),
+            _ => buffer.planes[0] = (u32::MAX, 0),
+        }
+        buffer
+    };
+    // A read takes 40 ms: 125 of them are the patience, the whole frame comes in between.
+    let buffer = |sequence| if sequence == 100 { filled(0, 100) } else { damaged(sequence) };
+    let mut rig = rig((0..1000).map(|sequence| Ok(Some(buffer(sequence)))));
+    let mut broken = 0;
+    let end = loop {
+        match rig.read() {
+            Ok(Some(_)) => assert_eq!(broken, 100),
+            Err(CaptureError::BrokenFrame { .. }) => broken += 1,
+            other => break other,
+        }
+    };
+    assert!(matches!(end, Err(CaptureError::Camera { fault: CameraFault::Damaged { .. }, .. })), "{end:?}");
+    assert_eq!(broken, 100 + 124);
+    assert!(end.unwrap_err().to_string().contains("no whole frame came for 5 s"));
     assert_eq!(rig.read().unwrap(), None);
 }
 

@@ -1,11 +1,13 @@
-//! A driver's buffer to planar 4:2:0, in one pass.
+//! A driver's buffer to planar 4:2:0.
 //!
 //! **Invariant.** A row is read only after it was seen to lie inside of the bytes that the driver filled. A buffer that is
-//! too short gives no frame, not even the part that is there.
+//! too short gives no frame, not even the part that is there. What has to be parsed is copied out of the driver's memory
+//! before, for that may change while it is read; samples may, they are numbers and nothing else.
 //!
 //! Source of the layouts: the Linux Media Infrastructure userspace API, "Image Formats".
 
 use frostglass_vault::{Blank, Format, Matrix, PlaneMut, Range, Size};
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::capture::{FrameFault, JpegFrameDecoder, check_size};
 use crate::v4l2::{Kind, Layout, MOST_PLANES};
@@ -26,7 +28,14 @@ enum How {
     /// Three planes; in one buffer or three.
     Planar { apart: bool },
     /// Compressed.
-    Jpeg(Box<JpegFrameDecoder>),
+    Jpeg(Box<Compressed>),
+}
+
+/// A compressed frame that was copied out, and what decodes it.
+#[derive(Default)]
+struct Compressed {
+    bytes: Zeroizing<Vec<u8>>,
+    decoder: JpegFrameDecoder,
 }
 
 impl std::fmt::Debug for Unpack {
@@ -44,6 +53,10 @@ impl Unpack {
         let Layout { size, planes, .. } = *layout;
         if check_size("", size).is_err() {
             return Err(format!("wants pictures of {size}"));
+        }
+        // `V4L2_FIELD_ANY`, which a driver ought not to answer, and `V4L2_FIELD_NONE`.
+        if layout.field > 1 {
+            return Err("gives half pictures (interlaced); a progressive mode is needed".to_owned());
         }
         let (how, buffers) = match &layout.fourcc.0 {
             b"YUYV" => (How::Packed { luma: 0 }, 1),
@@ -78,17 +91,31 @@ impl Unpack {
         self.format
     }
 
-    /// Fills the blank with the picture in `planes`.
+    /// Takes the picture in `planes`, which may go back to the driver then: into the blank, or aside when it is
+    /// compressed.
     ///
     /// # Errors
     /// When they do not hold a whole one; the blank is worthless then.
-    pub(super) fn unpack(&mut self, planes: &[&[u8]; MOST_PLANES], blank: &mut Blank) -> Result<(), FrameFault> {
-        if let How::Jpeg(decoder) = &mut self.how {
-            return decoder.decode(planes[0], blank);
+    pub(super) fn copy_out(&mut self, planes: &[&[u8]; MOST_PLANES], blank: &mut Blank) -> Result<(), FrameFault> {
+        if let How::Jpeg(compressed) = &mut self.how {
+            compressed.bytes.clear();
+            compressed.bytes.extend_from_slice(planes[0]);
+            return Ok(());
         }
         self.copy(planes, blank).map_err(|(has, needs)| {
             FrameFault::Broken(format!("the driver filled {has} bytes of the {needs} that a picture has"))
         })
+    }
+
+    /// Decodes into the blank what was taken aside, if something was.
+    ///
+    /// # Errors
+    /// When that is no whole picture; the blank is worthless then.
+    pub(super) fn finish(&mut self, blank: &mut Blank) -> Result<(), FrameFault> {
+        let How::Jpeg(compressed) = &mut self.how else { return Ok(()) };
+        let result = compressed.decoder.decode(&compressed.bytes, blank);
+        compressed.bytes.zeroize();
+        result
     }
 
     fn copy(&self, planes: &[&[u8]; MOST_PLANES], blank: &mut Blank) -> Result<(), (usize, usize)> {

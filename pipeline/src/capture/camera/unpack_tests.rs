@@ -5,13 +5,21 @@ use frostglass_vault::{Pool, Stamp, Zones};
 use super::*;
 use crate::v4l2::Fourcc;
 
+impl Unpack {
+    fn unpack(&mut self, planes: &[&[u8]; MOST_PLANES], blank: &mut Blank) -> Result<(), FrameFault> {
+        self.copy_out(planes, blank)?;
+        self.finish(blank)
+    }
+}
+
 const PADDING: u8 = 0xee;
 
 fn layout(fourcc: &[u8; 4], size: Size, planes: usize, strides: [u32; 3]) -> Layout {
     let mut all = [0; MOST_PLANES];
     all[..3].copy_from_slice(&strides);
     let fourcc = Fourcc(*fourcc);
-    Layout { fourcc, size, planes, strides: all, bytes: [0; MOST_PLANES], colorspace: 8, encoding: 0, quantization: 0 }
+    let (colorspace, encoding, quantization, field) = (8, 0, 0, 1);
+    Layout { fourcc, size, planes, strides: all, bytes: [0; MOST_PLANES], colorspace, encoding, quantization, field }
 }
 
 fn luma(x: usize, y: usize) -> u8 {
@@ -171,6 +179,18 @@ fn layouts_that_can_not_be_are_refused() {
 }
 
 #[test]
+fn half_pictures_are_refused_in_words() {
+    // Top, bottom, interlaced, sequential, alternate: one after the other up to `V4L2_FIELD_INTERLACED_BT`.
+    for field in 0..=10 {
+        let layout = Layout { field, ..layout(b"YUYV", Size::new(720, 576), 1, [1440, 0, 0]) };
+        match Unpack::new(&layout, Kind::Capture) {
+            Ok(_) => assert!(field <= 1, "field {field} was taken"),
+            Err(why) => assert!(field > 1 && why.contains("interlaced"), "field {field}: {why}"),
+        }
+    }
+}
+
+#[test]
 fn strides_as_long_as_a_number_can_be_give_no_frame() {
     let size = Size::new(640, 480);
     for fourcc in [b"YUYV", b"NV12", b"YU12"] {
@@ -213,15 +233,31 @@ fn webcam_jpeg(size: Size) -> Vec<u8> {
 }
 
 #[test]
+fn a_compressed_frame_is_read_when_the_driver_has_its_buffer_back() {
+    let size = Size::new(64, 48);
+    let mut unpack = Unpack::new(&layout(b"MJPG", size, 1, [0, 0, 0]), Kind::Capture).unwrap();
+    let pool = Pool::new(unpack.format(), 1);
+    let mut buffer = webcam_jpeg(size);
+    let mut blank = pool.blank().unwrap();
+    unpack.copy_out(&lists(&[buffer.clone()]), &mut blank).unwrap();
+    assert!(blank.planes_mut()[0].bytes.iter().all(|&byte| byte == 0), "nothing was parsed yet");
+    buffer.fill(0xff);
+    assert_eq!(unpack.finish(&mut blank), Ok(()));
+    assert!(blank.planes_mut()[0].bytes.iter().any(|&byte| byte > 100));
+    drop(blank);
+    // What is broken is found so only then; and nothing is left to be decoded again.
+    unpack.copy_out(&lists(&[buffer]), &mut pool.blank().unwrap()).unwrap();
+    assert!(unpack.finish(&mut pool.blank().unwrap()).is_err());
+    assert!(unpack.finish(&mut pool.blank().unwrap()).is_err());
+}
+
+#[test]
 fn a_compressed_frame_that_was_cut_at_any_tenth_gives_no_frame() {
     let size = Size::new(320, 240);
     let whole = webcam_jpeg(size);
     let mut unpack = Unpack::new(&layout(b"MJPG", size, 1, [0, 0, 0]), Kind::Capture).unwrap();
     let pool = Pool::new(unpack.format(), 1);
-    let mut unpack_these = |bytes: &[u8]| {
-        let mut blank = pool.blank().unwrap();
-        unpack.unpack(&lists(&[bytes.to_vec()]), &mut blank)
-    };
+    let mut unpack_these = |bytes: &[u8]| unpack.unpack(&lists(&[bytes.to_vec()]), &mut pool.blank().unwrap());
     assert_eq!(unpack_these(&whole), Ok(()));
     for tenth in 0..10 {
         let cut = &whole[..whole.len() * tenth / 10];
@@ -230,6 +266,8 @@ fn a_compressed_frame_that_was_cut_at_any_tenth_gives_no_frame() {
         let mut mixed = cut.to_vec();
         mixed.extend([0; 64]);
         assert!(matches!(unpack_these(&mixed), Err(FrameFault::Broken(_))), "cut at {tenth} tenths, then zeroes");
+        let ended = [cut, b"\xff\xd9"].concat();
+        assert!(matches!(unpack_these(&ended), Err(FrameFault::Broken(_))), "cut at {tenth} tenths, then its end");
     }
     let other = webcam_jpeg(Size::new(160, 120));
     assert!(matches!(unpack_these(&other), Err(FrameFault::OtherFormat(_))), "another size ends the camera");

@@ -43,6 +43,30 @@ fn whole_pictures_of_every_layout_are_whole() {
 }
 
 #[test]
+fn a_frame_is_one_scan_and_nothing_behind_it_but_its_end() {
+    for factor in [SamplingFactor::F_1_1, SamplingFactor::F_2_1, SamplingFactor::F_2_2] {
+        for restart in [0, 3] {
+            let bytes = picture(131, 77, |encoder| {
+                encoder.set_sampling_factor(factor);
+                encoder.set_restart_interval(restart);
+            });
+            assert_eq!(check_frame(&bytes), Ok(()), "{factor:?} restart {restart}");
+            let end = bytes.len() - 2;
+            // A comment, another segment, a second start, a marker alone; a picture may have some of these.
+            for behind in [&b"\xff\xfe\0\x02"[..], b"\xff\xdd\0\x04\0\0", b"\xff\xd8", b"\xff\x01"] {
+                let longer = [&bytes[..end], behind, &bytes[end..]].concat();
+                assert!(check_frame(&longer).is_err(), "{factor:?} restart {restart}, {behind:?}");
+            }
+        }
+    }
+    // One component after the other, and progressive.
+    let apart = picture(131, 77, |encoder| encoder.set_optimized_huffman_tables(true));
+    assert_eq!((check(&apart), check_frame(&apart).is_ok()), (Ok(()), false));
+    let progressive = picture(131, 77, |encoder| encoder.set_progressive(true));
+    assert_eq!((check(&progressive), check_frame(&progressive).is_ok()), (Ok(()), false));
+}
+
+#[test]
 fn padding_is_no_surplus_and_anything_else_is() {
     let bytes = picture(33, 20, |_| {});
     let end = bytes.len() - 2;

@@ -1,10 +1,13 @@
 //! One compressed frame of a camera or an MJPEG stream, to planes.
 //!
-//! JPEG frames are full-range BT.601 (JFIF); their metadata is passed over. Blocks are not counted as those of a
-//! still are: that is a second pass over the coded data of every frame. A frame whose coded data was changed, but has
-//! its end, is inspected as it looks.
+//! **Invariant.** A frame is decoded wholly or not at all: its blocks are counted before, and no sample of it is kept
+//! when it is done, so that nothing of one can stand in another.
+//!
+//! JPEG frames are full-range BT.601 (JFIF); their metadata is passed over. Coded data that was changed, but still has
+//! as many blocks, is a picture like any other.
 
 use frostglass_vault::{Blank, Format, Matrix, PlaneMut, Range};
+use zeroize::{Zeroize, Zeroizing};
 use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace;
 use zune_jpeg::JpegDecoder;
@@ -13,11 +16,11 @@ use super::super::check_size;
 use super::super::jpeg::{self, Walk};
 use super::huffman;
 
-/// Decodes one compressed frame after the other; keeps its memory.
+/// Decodes one compressed frame after the other; keeps its memory, zeroised.
 #[derive(Default)]
 pub struct JpegFrameDecoder {
-    samples: Vec<u8>,
-    completed: Vec<u8>,
+    samples: Zeroizing<Vec<u8>>,
+    completed: Zeroizing<Vec<u8>>,
 }
 
 /// Why a compressed frame did not become a frame. The blank's content is then worthless.
@@ -50,6 +53,13 @@ impl JpegFrameDecoder {
     /// # Errors
     /// When it cannot be decoded wholly, or does not fit the blank.
     pub fn decode(&mut self, compressed: &[u8], blank: &mut Blank) -> Result<(), FrameFault> {
+        let result = self.decode_whole(compressed, blank);
+        self.samples.as_mut_slice().zeroize();
+        self.completed.zeroize();
+        result
+    }
+
+    fn decode_whole(&mut self, compressed: &[u8], blank: &mut Blank) -> Result<(), FrameFault> {
         let (skeleton, format) = skeleton_of(compressed)?;
         if format != blank.format() {
             return Err(FrameFault::OtherFormat(format));
@@ -59,12 +69,12 @@ impl JpegFrameDecoder {
         let bytes = if skeleton.has_huffman {
             whole
         } else {
-            self.completed.clear();
             self.completed.extend_from_slice(&whole[..skeleton.scan]);
             self.completed.extend_from_slice(&huffman::STANDARD_TABLES);
             self.completed.extend_from_slice(&whole[skeleton.scan..]);
             &self.completed
         };
+        jpeg::scan::check_frame(bytes).map_err(|reason| broken(reason.to_owned()))?;
         let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), jpeg::options(ColorSpace::YCbCr));
         decoder.decode_headers().map_err(|error| broken(error.to_string()))?;
         let grey = match decoder.input_colorspace() {
@@ -132,5 +142,105 @@ fn halve_chroma(samples: &[u8], luma: PlaneMut<'_>, blue: PlaneMut<'_>, red: Pla
             };
             (*blue, *red) = (average(1), average(2));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use frostglass_vault::Pool;
+
+    use super::*;
+
+    /// As webcams give it: 4:2:2.
+    fn jpeg(shade: u8) -> Vec<u8> {
+        let pixels: Vec<u8> = (0..160u32 * 120).flat_map(|at| [shade, (at % 251) as u8, (at / 160) as u8]).collect();
+        let mut bytes = Vec::new();
+        let mut encoder = jpeg_encoder::Encoder::new(&mut bytes, 80);
+        encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::F_2_1);
+        encoder.encode(&pixels, 160, 120, jpeg_encoder::ColorType::Rgb).unwrap();
+        bytes
+    }
+
+    fn scan_of(bytes: &[u8]) -> usize {
+        skeleton_of(bytes).unwrap().0.scan + 14
+    }
+
+    #[test]
+    fn a_frame_with_something_in_its_coded_data_is_broken_and_shows_nothing_of_the_one_before() {
+        let (one, other) = (jpeg(250), jpeg(10));
+        let at = scan_of(&other) + (other.len() - scan_of(&other)) / 3;
+        let comment = [&b"\xff\xfe\x00\x40"[..], &[0; 62]].concat();
+        let scan = &other[scan_of(&other) - 14..scan_of(&other)];
+        // A comment in the middle, and then the end or the rest of it; a second scan.
+        let cases = [
+            [&other[..at], &comment, b"\xff\xd9"].concat(),
+            [&other[..at], &comment, &other[at..]].concat(),
+            [&other[..at], b"\xff\xfe\x00\x40", &other[at..]].concat(),
+            [&other[..at], scan, &other[at..]].concat(),
+        ];
+        let pool = Pool::new(JpegFrameDecoder::format_of(&one).unwrap(), 1);
+        let mut decoder = JpegFrameDecoder::new();
+        for (index, case) in cases.iter().enumerate() {
+            assert_eq!(decoder.decode(&one, &mut pool.blank().unwrap()), Ok(()));
+            let mut blank = pool.blank().unwrap();
+            let result = decoder.decode(case, &mut blank);
+            assert!(matches!(result, Err(FrameFault::Broken(_))), "case {index}: {result:?}");
+        }
+    }
+
+    /// As some webcams give them: the decoder passes over it, and all blocks are there.
+    #[test]
+    fn some_bytes_of_nonsense_before_a_marker_change_nothing_and_many_are_refused() {
+        let pixels: Vec<u8> = (0..64u32 * 48 * 3).map(|at| (at.wrapping_mul(2_654_435_761) >> 25) as u8).collect();
+        let mut bytes = Vec::new();
+        let mut encoder = jpeg_encoder::Encoder::new(&mut bytes, 80);
+        encoder.set_restart_interval(2);
+        encoder.encode(&pixels, 64, 48, jpeg_encoder::ColorType::Rgb).unwrap();
+        let with = |count: usize| {
+            let mut longer = bytes.clone();
+            let is_marker = |at: &usize| bytes[*at] == 0xff && matches!(bytes[at + 1], 0xd0..=0xd7 | 0xd9);
+            let markers: Vec<usize> = (scan_of(&bytes)..bytes.len() - 1).filter(is_marker).collect();
+            assert!(markers.len() > 3);
+            for at in markers.into_iter().rev() {
+                longer.splice(at..at, (0..count).map(|byte| 0x51 + byte as u8));
+            }
+            longer
+        };
+        let pool = Pool::new(JpegFrameDecoder::format_of(&bytes).unwrap(), 1);
+        let decode = |bytes: &[u8]| {
+            let mut blank = pool.blank().unwrap();
+            let result = JpegFrameDecoder::new().decode(bytes, &mut blank);
+            result.map(|()| blank.planes_mut().map(|plane| plane.bytes.to_vec()))
+        };
+        let whole = decode(&bytes).unwrap();
+        for count in [1, 4, 9] {
+            assert!(decode(&with(count)).unwrap() == whole, "{count} bytes");
+        }
+        assert!(matches!(decode(&with(30)), Err(FrameFault::Broken(_))));
+    }
+
+    #[test]
+    fn a_frame_that_was_cut_and_got_its_end_back_is_broken() {
+        let whole = jpeg(77);
+        let pool = Pool::new(JpegFrameDecoder::format_of(&whole).unwrap(), 1);
+        for end in scan_of(&whole)..whole.len() - 2 {
+            let cut = [&whole[..end], b"\xff\xd9"].concat();
+            let result = JpegFrameDecoder::new().decode(&cut, &mut pool.blank().unwrap());
+            assert!(matches!(result, Err(FrameFault::Broken(_))), "cut at {end} of {}", whole.len());
+        }
+    }
+
+    #[test]
+    fn of_a_frame_that_was_decoded_nothing_is_kept() {
+        let mut bytes = jpeg(200);
+        while let Some(at) = bytes.windows(2).position(|two| two == [0xff, 0xc4]) {
+            let length = usize::from(u16::from_be_bytes([bytes[at + 2], bytes[at + 3]])) + 2;
+            bytes.drain(at..at + length);
+        }
+        let mut decoder = JpegFrameDecoder::new();
+        let mut blank = Pool::new(JpegFrameDecoder::format_of(&bytes).unwrap(), 1).blank().unwrap();
+        decoder.decode(&bytes, &mut blank).unwrap();
+        assert!(decoder.samples.len() > 160 * 120 && decoder.samples.iter().all(|&sample| sample == 0));
+        assert!(decoder.completed.capacity() >= bytes.len() && decoder.completed.is_empty());
     }
 }

@@ -28,6 +28,12 @@ impl Y4mWriter {
         Self { rate, format: None, broken: false }
     }
 
+    /// A writer behind whole frames of this format: it writes no header.
+    #[must_use]
+    pub fn going_on(format: Format) -> Self {
+        Self { rate: None, format: Some(format), broken: false }
+    }
+
     /// Writes a frame, and the header before the first one.
     ///
     /// # Errors
