@@ -103,6 +103,7 @@ pub(crate) fn live_limits(config: &Config, frame_time: Duration) -> Limits {
         frame_time,
         linger: config.hold.linger as usize,
         persons_every: config.persons.every as usize * seldom as usize,
+        heads_only: config.persons.rule == PersonRule::Head,
     }
 }
 

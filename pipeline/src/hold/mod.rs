@@ -43,13 +43,15 @@ pub struct Limits {
     pub linger: usize,
     /// The person network looks at one of so many frames.
     pub persons_every: usize,
+    /// Of persons only the head is hidden.
+    pub heads_only: bool,
 }
 
 impl Limits {
     /// These, with tracks that linger as a config says when it says nothing.
     #[must_use]
     pub fn new(look_ahead: usize, deadline: Duration, frame_time: Duration) -> Self {
-        Self { look_ahead, deadline, frame_time, linger: 15, persons_every: 6 }
+        Self { look_ahead, deadline, frame_time, linger: 15, persons_every: 6, heads_only: false }
     }
 }
 
@@ -87,10 +89,10 @@ impl Hold {
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         let limits = Limits { look_ahead: limits.look_ahead.min(LONGEST), ..limits };
-        let Limits { look_ahead, linger, persons_every, .. } = limits;
+        let Limits { look_ahead, linger, persons_every, heads_only, .. } = limits;
         Self {
             lane: VecDeque::with_capacity(2 * (look_ahead + 1)),
-            trails: Trails::new(Reach { look_ahead, linger, persons_every }),
+            trails: Trails::new(Reach { look_ahead, linger, persons_every, heads_only }),
             spare: Vec::new(),
             limits,
             closed: false,

@@ -184,13 +184,14 @@ impl Tracker {
 }
 
 /// Where the face of a person must be, generously.
-fn upper_part(person: Place) -> Place {
+pub(super) fn upper_part(person: Place) -> Place {
     let Place { centre: [x, y], size: [w, h] } = person;
     // Of somebody who is cut off or sits, the box is wider than 0.6 heights, and the head a larger share of it.
     let share = if w > 0.6 * h { 0.7 } else { 0.4 };
     Place { centre: [x, y - h / 2.0 + h * (share / 2.0 - 0.05)], size: [w * 1.1, h * (share + 0.1)] }
 }
 
-fn holds(outer: Place, inner: Place) -> bool {
+/// Whether the middle of a place lies in another one.
+pub(super) fn holds(outer: Place, inner: Place) -> bool {
     (0..2).all(|axis| (outer.centre[axis] - inner.centre[axis]).abs() <= outer.size[axis] / 2.0)
 }

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use frostglass_vault::{Area, Detection, Inspected, Kind, MOST_DETECTIONS, Score};
 
 use super::fill::{Filled, Reaches, Spot, fill};
+use super::tracker::{holds, upper_part};
 use super::{Clues, Place, Shift, Sighting};
 
 /// How far tracks reach beyond what was seen.
@@ -19,6 +20,8 @@ pub struct Reach {
     pub linger: usize,
     /// The person network looks at one of so many frames.
     pub persons_every: usize,
+    /// Of persons only the head is hidden, so that one whose face is known needs nothing more.
+    pub heads_only: bool,
 }
 
 /// The tracks of the frames that are held, and of some before.
@@ -132,7 +135,7 @@ impl Trails {
         for trail in &mut trails {
             match trail.filled {
                 Some(Filled::Known(place)) => self.hide_known(trail, place, inspected, sequence),
-                Some(Filled::Guessed(place)) if !self.is_another(trail.kind, place) => {
+                Some(Filled::Guessed(place)) if !self.is_another(trail.kind, place) && !(trail.kind == Kind::Person && self.has_face(place)) => {
                     let size = larger(trail.shown.steady(place.size), place.size);
                     self.hide(trail.kind, Place { size, ..place }, inspected);
                 }
@@ -164,7 +167,7 @@ impl Trails {
                 self.hide(Kind::Face, Place { size: larger(trail.shown.size, place.size), ..place }, inspected);
             }
             // What was found is in the findings.
-            (Kind::Person, _) if !found => self.hide(Kind::Person, place, inspected),
+            (Kind::Person, _) if !found && !self.has_face(place) => self.hide(Kind::Person, place, inspected),
             _ => {}
         }
     }
@@ -175,6 +178,15 @@ impl Trails {
             Kind::Face => inspected.hide_face_also(area),
             Kind::Person => inspected.see_also(detection(Kind::Person, area)),
         }
+    }
+
+    /// Whether nothing of this person has to be hidden for its head's sake: a face is known where its head must be.
+    fn has_face(&self, person: Place) -> bool {
+        let upper = upper_part(person);
+        let is_its = |known: &Known| {
+            known.kind == Kind::Face && holds(upper, known.place) && known.place.size[0] < person.size[0] * 1.1
+        };
+        self.reach.heads_only && self.known.iter().any(is_its)
     }
 
     /// Whether what is guessed to be here is known to be here as another track: the same thing, seen under a new number.
