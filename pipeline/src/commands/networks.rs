@@ -6,7 +6,7 @@ use frostglass_vault::{PersonRule, Policy, Zone};
 
 use crate::config::{self, Config, FaceModel, PersonModel, ZoneRule};
 use crate::inspect::Inspector;
-use crate::inspect::motion::{Watch, WatchRule, WatchSettings, WatchZone};
+use crate::inspect::motion::{Watch, WatchSettings};
 
 /// What the networks look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,24 +98,7 @@ pub(crate) fn hidden_zones(config: &Config) -> Vec<Zone> {
 
 /// Motion events, if the config wants them.
 pub(crate) fn watch(config: &Config, format: frostglass_vault::Format) -> Option<Watch> {
-    config.events.motion.then(|| {
-        let zones = config.zones.iter().map(|zone| WatchZone {
-            name: zone.name.clone(),
-            outline: zone.outline.clone(),
-            rule: match zone.rule {
-                ZoneRule::Hide => WatchRule::Hide,
-                ZoneRule::Watch => WatchRule::Watch,
-                ZoneRule::Ignore => WatchRule::Ignore,
-            },
-        });
-        let settings = WatchSettings {
-            motion: true,
-            sensitivity: config.events.sensitivity,
-            cooldown: config.events.cooldown,
-            zones: zones.collect(),
-        };
-        Watch::new(settings, format)
-    })
+    config.events.motion.then(|| Watch::new(WatchSettings::of(config), format))
 }
 
 /// How closely faces are looked for.
