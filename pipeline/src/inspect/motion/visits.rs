@@ -27,6 +27,10 @@ const STILL_ALONE: f64 = 20.0;
 /// Seconds after which a visit of a person whom the network does not find any more is not kept open by what stands still
 /// there: it is what they left, or what they stood before.
 const MISSED_AFTER: f64 = 2.0;
+/// Seconds for which what parts from a visit must move to be another one, and for which the visit must not have moved to be
+/// only what was left behind.
+const SPLIT_AFTER: f64 = 1.2;
+const LEFT_BEHIND_AFTER: f64 = 0.3;
 /// Parts of one visit are no further apart than this share of the picture.
 const PARTS_WITHIN: f32 = 0.15;
 
@@ -68,6 +72,9 @@ struct Visit {
     frames: u32,
     /// A person who moves was found here.
     certain: bool,
+    /// Tells visits apart as long as they are open, and which one this parted from.
+    number: u64,
+    parted_from: Option<u64>,
     score: f32,
     /// Best score of the person network; `None` while it has found nobody here.
     person: Option<f32>,
@@ -82,6 +89,7 @@ struct Visit {
 pub(super) struct Visits {
     cooldown: f64,
     open: Vec<Visit>,
+    opened: u64,
     /// For each sighting the visit it was given to.
     taken: Vec<bool>,
 }
@@ -90,7 +98,7 @@ impl Visits {
     pub(super) fn new(cooldown: Duration) -> Self {
         // Without a pause between two events a flicker would be a flood of them.
         let cooldown = cooldown.as_secs_f64().max(0.5);
-        Self { cooldown, open: Vec::with_capacity(2 * MOST_OPEN), taken: Vec::new() }
+        Self { cooldown, open: Vec::with_capacity(2 * MOST_OPEN), opened: 0, taken: Vec::new() }
     }
 
     /// Takes in what moves in a frame; `within` says whether an area touches a watched zone.
@@ -115,9 +123,12 @@ impl Visits {
         } else {
             self.continue_visits(sightings, now);
         }
-        for (sighting, taken) in sightings.iter().zip(&self.taken) {
-            if !taken && sighting.begins && sighting.stirs && self.open.len() < 2 * MOST_OPEN {
-                self.open.push(Visit::new(sighting, now, attention.zones()));
+        for (at, sighting) in sightings.iter().enumerate() {
+            if !self.taken[at] && sighting.begins && sighting.stirs && self.open.len() < 2 * MOST_OPEN {
+                let visit = Visit::new(sighting, now, attention.zones());
+                let beside = |other: &&Visit| other.id.is_some() && gap(other.area, visit.area) <= PARTS_WITHIN + 0.05;
+                let parted_from = self.open.iter().find(beside).map(|other| other.number);
+                self.open(Visit { parted_from, ..visit });
             }
         }
         for visit in self.open.iter_mut().filter(|visit| visit.moved == now.time) {
@@ -154,10 +165,41 @@ impl Visits {
                 for (zone, there) in visit.zones.iter_mut().enumerate() {
                     *there = within(person.area, zone);
                 }
-                self.open.push(visit);
+                self.open(visit);
             }
         }
         self.join_parts(people, now);
+    }
+
+    fn open(&mut self, visit: Visit) {
+        self.opened += 1;
+        self.open.push(Visit { number: self.opened, ..visit });
+    }
+
+    /// When somebody walks out of the place where they were learnt, that place differs too, and moved when they left it. If
+    /// the visit stayed there, it goes with what moves on.
+    fn follow_what_parted(&mut self, now: Moment) {
+        for at in (0..self.open.len()).rev() {
+            let parted = &self.open[at];
+            if parted.id.is_some() || !parted.is_confirmed() {
+                continue;
+            }
+            let left_behind = |visit: &Visit| {
+                Some(visit.number) == parted.parted_from
+                    && now.time - visit.stirred > LEFT_BEHIND_AFTER
+                    && visit.stirred > parted.begun - SPLIT_AFTER
+            };
+            if let Some(place) = self.open.iter().position(left_behind) {
+                let parted = self.open.remove(at);
+                let visit = &mut self.open[place - usize::from(at < place)];
+                visit.area = parted.area;
+                (visit.moved, visit.stirred, visit.alive) = (parted.moved, parted.stirred, parted.alive);
+                visit.score = visit.score.max(parted.score);
+                visit.person = visit.person.into_iter().chain(parted.person).max_by(f32::total_cmp);
+                visit.missed = None;
+                visit.zones.iter_mut().zip(parted.zones).for_each(|(zone, there)| *zone |= there);
+            }
+        }
     }
 
     /// Lets what is not announced yet go when it is a part of somebody who is.
@@ -213,6 +255,7 @@ impl Visits {
             }
             !over
         });
+        self.follow_what_parted(now);
         let mut announced = self.open.iter().filter(|visit| visit.id.is_some()).count();
         for visit in &mut self.open {
             if visit.id.is_none() && visit.is_confirmed() && announced < MOST_OPEN {
@@ -241,9 +284,14 @@ impl Visits {
             let mut best: Option<(f32, usize, usize)> = None;
             for (at, visit) in self.open.iter().enumerate().filter(|(_, visit)| visit.moved != now.time) {
                 // It may have gone on while nobody looked.
-                let reach = 0.05 + (0.3 * (now.time - visit.moved)).clamp(0.0, 0.25) as f32;
+                let reach = 0.05 + (0.3 * (now.time - visit.moved.max(visit.alive))).clamp(0.0, 0.25) as f32;
                 for (seen, sighting) in sightings.iter().enumerate().filter(|(seen, _)| !self.taken[*seen]) {
                     let gap = gap(visit.area, sighting.area);
+                    // What lies nearer to somebody else is a part of theirs.
+                    let nearer = |other: &Visit| other.moved == now.time && self::gap(other.area, sighting.area) < gap;
+                    if self.open.iter().any(nearer) {
+                        continue;
+                    }
                     let closeness = visit.area.iou(sighting.area) - gap + f32::from(u8::from(visit.id.is_some()))
                         // It goes with what moves, not with the hole that this left behind.
                         + 2.0 * f32::from(u8::from(sighting.stirs));
@@ -273,7 +321,7 @@ impl Visits {
         let visit = match oldest.or(if self.open.is_empty() { None } else { Some(0) }) {
             Some(at) => &mut self.open[at],
             None => {
-                self.open.push(Visit::new(&wide, now, zones));
+                self.open(Visit::new(&wide, now, zones));
                 return;
             }
         };
@@ -296,6 +344,8 @@ impl Visit {
             updated: now.time,
             frames: 1,
             certain: false,
+            number: 0,
+            parted_from: None,
             score: sighting.score,
             person: None,
             missed: None,
@@ -346,6 +396,9 @@ impl Visit {
 
     fn is_confirmed(&self) -> bool {
         let seconds = (self.stirred - self.begun) as f32;
+        if self.parted_from.is_some() {
+            return f64::from(seconds) >= SPLIT_AFTER;
+        }
         self.certain
             || (self.frames >= CONFIRMED_FRAMES && seconds >= CONFIRMED_AFTER)
             || (self.frames >= 2 && seconds >= 2.0 * CONFIRMED_AFTER)
