@@ -35,6 +35,11 @@ impl Attention {
         self.ignored.get(cell).is_some_and(|ignored| *ignored)
     }
 
+    /// Whether nothing anywhere raises events.
+    pub(super) fn ignores_all(&self) -> bool {
+        !self.ignored.is_empty() && self.ignored.iter().all(|ignored| *ignored)
+    }
+
     /// Number of zones to watch.
     pub(super) fn zones(&self) -> usize {
         self.watched.len()

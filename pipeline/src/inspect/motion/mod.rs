@@ -157,7 +157,7 @@ impl Watch {
         }
         if verdict == Verdict::Known {
             self.find_regions();
-        } else if camera || verdict == Verdict::Everything {
+        } else if (camera || verdict == Verdict::Everything) && !self.attention.ignores_all() {
             self.score = 1.0;
             let whole = Sighting { area: Area::EVERYTHING, begins: true, stirs: true, score: 0.9, wide: true };
             self.sightings.push(whole);
