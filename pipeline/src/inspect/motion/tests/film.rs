@@ -16,6 +16,9 @@ pub(super) fn format() -> Format {
     Format::video(SIZE, Matrix::Bt601, Range::Full)
 }
 
+/// What looks at the watch after a frame.
+type After = Box<dyn FnMut(f32, &Watch)>;
+
 /// A scene as a function of seconds and place, seen by a sensor with its own noise.
 pub(super) struct Film {
     pub(super) watch: Watch,
@@ -29,7 +32,7 @@ pub(super) struct Film {
     /// What is kept in each frame, by seconds of this part.
     pub(super) kept: fn(f32) -> Option<Area>,
     /// Looks at the watch after each frame, with the seconds of this part.
-    pub(super) after: Box<dyn FnMut(f32, &Watch)>,
+    pub(super) after: After,
 }
 
 impl Film {
