@@ -9,9 +9,11 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use frostglass::capture::Rate;
+use frostglass::config::Config;
 use frostglass_calibration::bootstrap::Bootstrap;
-use frostglass_calibration::labels;
 use frostglass_calibration::leak::{Counted, Report, Settings, measure};
+use frostglass_calibration::{labels, motion};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Measures what a redactor leaks, and helps to choose its settings.
@@ -26,6 +28,8 @@ struct Cli {
 enum Command {
     /// Says which labelled faces survive a redactor, by size, and how much else it destroys.
     Leak(LeakArgs),
+    /// Replays a clip and shows which motion events it would raise, to choose a sensitivity
+    Motion(MotionArgs),
 }
 
 #[derive(Debug, Args)]
@@ -62,6 +66,27 @@ struct LeakArgs {
     seed: u64,
 }
 
+#[derive(Debug, Args)]
+struct MotionArgs {
+    /// A clip, or a folder of pictures in order
+    clip: PathBuf,
+    /// Draw the score over time and the events
+    #[arg(long, value_name = "FILE.svg")]
+    svg: Option<PathBuf>,
+    /// Only these sensitivities
+    #[arg(long, num_args = 1.., default_values = ["0.1", "0.3", "0.5", "0.7", "0.9"], value_parser = sensitivity)]
+    sensitivity: Vec<f32>,
+    /// Zones, cooldown and persons as in this config of the camera; its sensitivity does not count
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Do not look for persons: faster, and needs no inference engine
+    #[arg(long)]
+    without_persons: bool,
+    /// Frames per second of a folder of pictures
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    fps: Option<u32>,
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Target {
     Faces,
@@ -73,6 +98,11 @@ fn share(text: &str) -> Result<f64, String> {
     if (0.0..=1.0).contains(&share) { Ok(share) } else { Err("expected a share between 0 and 1".into()) }
 }
 
+fn sensitivity(text: &str) -> Result<f32, String> {
+    let sensitivity: f32 = text.parse().map_err(|error| format!("{error}"))?;
+    if (0.0..=1.0).contains(&sensitivity) { Ok(sensitivity) } else { Err("expected a number between 0 and 1".into()) }
+}
+
 fn not_negative(text: &str) -> Result<f64, String> {
     let number: f64 = text.parse().map_err(|error| format!("{error}"))?;
     if number.is_finite() && number >= 0.0 { Ok(number) } else { Err("expected 0 or more".into()) }
@@ -81,6 +111,7 @@ fn not_negative(text: &str) -> Result<f64, String> {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Leak(args) => leak(&args),
+        Command::Motion(args) => watch_motion(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -111,6 +142,28 @@ fn leak(args: &LeakArgs) -> anyhow::Result<()> {
         write_file(file, |out| measured.write_csv(out))?;
     }
     print_report(&measured.report(), args.json.as_deref())
+}
+
+fn watch_motion(args: &MotionArgs) -> anyhow::Result<()> {
+    let config = match &args.config {
+        Some(path) => Config::read(path).map_err(|error| anyhow::anyhow!("{}", error.rendered()))?,
+        None => Config::default_for_files(),
+    };
+    let fps = args.fps.and_then(|frames| Rate::new(frames, 1));
+    let progress = ProgressBar::new_spinner();
+    let replayed =
+        motion::replay(&args.clip, &config, &args.sensitivity, !args.without_persons, fps, &|| progress.inc(1));
+    progress.finish_and_clear();
+    let replay = replayed?;
+    write!(io::stdout().lock(), "{replay}").context("standard output: writing failed")?;
+    if let Some(file) = &args.svg {
+        let picture = motion::svg(&replay)?;
+        write_file(file, |out| out.write_all(picture.as_bytes()))?;
+    }
+    match replay.fault {
+        Some(fault) => Err(fault).context(format!("{} frames were whole, and are shown", replay.frames)),
+        None => Ok(()),
+    }
 }
 
 fn print_report(report: &Report, json: Option<&Path>) -> anyhow::Result<()> {

@@ -8,8 +8,8 @@ use frostglass_vault::{Format, PersonRule, Policy, Zone};
 
 use crate::config::{self, Config, FaceModel, PersonModel, ZoneRule};
 use crate::hold::Limits;
+use crate::inspect::motion::{Watch, WatchSettings};
 use crate::inspect::{Inspector, SELDOM};
-use crate::inspect::motion::{Watch, WatchRule, WatchSettings, WatchZone};
 
 /// What the networks look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,32 +130,12 @@ pub(crate) fn hidden_zones(config: &Config) -> Vec<Zone> {
 /// hidden because it moves.
 pub(crate) fn with_watch(inspector: Inspector, config: &Config, format: Format, told: bool) -> Inspector {
     let told = told && config.events.motion;
-    let inspector = match watch(config, format, told) {
-        Some(watch) => inspector.with_watch(watch),
-        None => inspector,
-    };
+    if !told && !config.moving {
+        return inspector;
+    }
+    let settings = WatchSettings { motion: told, ..WatchSettings::of(config) };
+    let inspector = inspector.with_watch(Watch::new(settings, format));
     if config.moving { inspector.with_hidden_motion() } else { inspector }
-}
-
-fn watch(config: &Config, format: Format, told: bool) -> Option<Watch> {
-    (told || config.moving).then(|| {
-        let zones = config.zones.iter().map(|zone| WatchZone {
-            name: zone.name.clone(),
-            outline: zone.outline.clone(),
-            rule: match zone.rule {
-                ZoneRule::Hide => WatchRule::Hide,
-                ZoneRule::Watch => WatchRule::Watch,
-                ZoneRule::Ignore => WatchRule::Ignore,
-            },
-        });
-        let settings = WatchSettings {
-            motion: told,
-            sensitivity: config.events.sensitivity,
-            cooldown: config.events.cooldown,
-            zones: zones.collect(),
-        };
-        Watch::new(settings, format)
-    })
 }
 
 /// How closely faces are looked for.

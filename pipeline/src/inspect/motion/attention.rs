@@ -30,13 +30,14 @@ impl Attention {
         Self { ignored, watched: watched.map(|zone| (zone.name.clone(), mask(zone))).collect() }
     }
 
-    /// Whether some cells raise no events, so that regions have to be looked for without them.
-    pub(super) fn ignores_some(&self) -> bool {
-        !self.ignored.is_empty()
-    }
-
+    /// Whether nothing in this cell raises events.
     pub(super) fn ignores(&self, cell: usize) -> bool {
         self.ignored.get(cell).is_some_and(|ignored| *ignored)
+    }
+
+    /// Whether nothing anywhere raises events.
+    pub(super) fn ignores_all(&self) -> bool {
+        !self.ignored.is_empty() && self.ignored.iter().all(|ignored| *ignored)
     }
 
     /// Number of zones to watch.

@@ -7,7 +7,7 @@ const GAP: usize = 1;
 /// Boxes with up to this many cells between them are one: head and legs of somebody whose coat is like the wall.
 const NEAR: usize = 4;
 /// More regions than this are no longer told apart.
-const MOST: usize = 64;
+pub(super) const MOST_REGIONS: usize = 64;
 
 /// A connected region of cells.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -52,7 +52,7 @@ impl Finder {
             labels: Vec::with_capacity(cells),
             parents: Vec::with_capacity(labels),
             places: Vec::with_capacity(labels),
-            found: Vec::with_capacity(MOST),
+            found: Vec::with_capacity(MOST_REGIONS),
         }
     }
 
@@ -125,8 +125,8 @@ impl Finder {
             let place = self.places[root] as usize;
             if let Some(region) = self.found.get_mut(place) {
                 region.merge(&one);
-            } else if self.found.len() < MOST {
-                #[expect(clippy::cast_possible_truncation, reason = "at most MOST")]
+            } else if self.found.len() < MOST_REGIONS {
+                #[expect(clippy::cast_possible_truncation, reason = "at most MOST_REGIONS")]
                 let place = self.found.len() as u32;
                 self.places[root] = place;
                 self.found.push(one);

@@ -1,182 +1,19 @@
 //! Made scenes, and how many events each must raise.
 
-use std::collections::HashMap;
+mod camera;
+mod film;
+mod hiding;
+mod persons;
+
 use std::time::Duration;
 
-use frostglass_vault::{Area, Detection, Format, Kind, Matrix, Outline, Picture, Plane, Range, Score, Size, Stamp};
+use frostglass_vault::{Area, Format, Matrix, Outline, Range, Size, Stamp};
 use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::{Watch, WatchRule, WatchSettings, WatchZone};
 use crate::event::{Event, Motion, Phase, What};
-
-const SIZE: Size = Size::new(320, 180);
-const FPS: u32 = 15;
-
-fn format() -> Format {
-    Format::video(SIZE, Matrix::Bt601, Range::Full)
-}
-
-/// A scene as a function of seconds and place, seen by a sensor with its own noise.
-struct Film {
-    watch: Watch,
-    events: Vec<Motion>,
-    noise: Noise,
-    time: f32,
-    frame: u64,
-    luma: Vec<u8>,
-    moved: bool,
-}
-
-impl Film {
-    fn new(settings: WatchSettings) -> Self {
-        let luma = vec![0; SIZE.pixels()];
-        let noise = Noise(0x5EED);
-        Self {
-            watch: Watch::new(settings, format()),
-            events: Vec::new(),
-            noise,
-            time: 0.0,
-            frame: 0,
-            luma,
-            moved: false,
-        }
-    }
-
-    /// Plays `seconds` of `scene(seconds since this part began, x, y)`, with sensor noise of `grain` levels.
-    fn play(&mut self, seconds: f32, grain: f32, scene: impl Fn(f32, f32, f32) -> f32) -> &mut Self {
-        self.play_with(seconds, grain, |_| None, scene)
-    }
-
-    fn play_with(
-        &mut self,
-        seconds: f32,
-        grain: f32,
-        persons: impl Fn(f32) -> Option<Vec<Detection>>,
-        scene: impl Fn(f32, f32, f32) -> f32,
-    ) -> &mut Self {
-        let begun = self.time;
-        while self.time < begun + seconds {
-            let since = self.time - begun;
-            for y in 0..SIZE.height {
-                for x in 0..SIZE.width {
-                    let value = scene(since, x as f32, y as f32) + grain * self.noise.next();
-                    self.luma[(y * SIZE.width + x) as usize] = value.round().clamp(0.0, 255.0) as u8;
-                }
-            }
-            let stamp = Stamp { sequence: self.frame, time: Duration::from_secs_f32(self.time) };
-            let mut out = Vec::new();
-            let persons = persons(since);
-            let wall = Timestamp::from_millisecond((self.time * 1000.0) as i64).unwrap();
-            show(&mut self.watch, &self.luma, SIZE, stamp, persons.as_deref(), wall, &mut out);
-            self.keep(out);
-            self.moved |= !self.watch.moving().is_empty();
-            self.frame += 1;
-            self.time += 1.0 / FPS as f32;
-        }
-        self
-    }
-
-    fn keep(&mut self, out: Vec<Event>) {
-        for event in out {
-            let Event::Motion(motion) = event else { panic!("{event:?}") };
-            self.events.push(motion);
-        }
-    }
-
-    /// Ends the film and returns what was told, checked to be well-formed.
-    fn end(&mut self) -> Vec<Motion> {
-        let mut out = Vec::new();
-        self.watch.finish(Timestamp::UNIX_EPOCH, &mut out);
-        self.keep(out);
-        assert_well_formed(&self.events);
-        std::mem::take(&mut self.events)
-    }
-}
-
-/// A small generator of its own (Numerical Recipes), so that each run sees the same noise.
-struct Noise(u32);
-
-impl Noise {
-    /// Nearly normal, of variance 1: the sum of four even ones.
-    fn next(&mut self) -> f32 {
-        let mut even = || {
-            self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (self.0 >> 8) as f32 / (1 << 24) as f32 - 0.5
-        };
-        (even() + even() + even() + even()) * 3.0f32.sqrt()
-    }
-}
-
-fn show(
-    watch: &mut Watch,
-    luma: &[u8],
-    size: Size,
-    stamp: Stamp,
-    persons: Option<&[Detection]>,
-    wall: Timestamp,
-    out: &mut Vec<Event>,
-) {
-    let format = Format::video(size, Matrix::Bt601, Range::Full);
-    let chroma = format.plane_size(1);
-    let grey = vec![128; chroma.pixels()];
-    let small = Plane { bytes: &grey, stride: chroma.width as usize };
-    let planes = [Plane { bytes: luma, stride: size.width as usize }, small, small];
-    watch.observe(&Picture::new(format, planes).unwrap(), stamp, persons, wall, out);
-}
-
-/// Each id has one start, then updates, then one end.
-fn assert_well_formed(events: &[Motion]) {
-    let mut phases: HashMap<&str, Vec<Phase>> = HashMap::new();
-    for event in events {
-        phases.entry(&event.id).or_default().push(event.phase);
-        assert!((0.0..=1.0).contains(&event.score), "{event:?}");
-        let [left, top, right, bottom] = event.area;
-        assert!(Area::new(left, top, right, bottom).is_some(), "{event:?}");
-    }
-    for (id, phases) in phases {
-        let (first, last) = (phases.first(), phases.last());
-        assert!(phases.len() > 1 && first == Some(&Phase::Start) && last == Some(&Phase::End), "{id}: {phases:?}");
-        assert!(phases[1..phases.len() - 1].iter().all(|phase| *phase == Phase::Update), "{id}: {phases:?}");
-    }
-}
-
-fn starts(events: &[Motion]) -> usize {
-    events.iter().filter(|event| event.phase == Phase::Start).count()
-}
-
-/// A wall, a door, a window and some tiles.
-fn room(x: f32, y: f32) -> f32 {
-    let door = (200.0..250.0).contains(&x) && y > 60.0;
-    let window = (40.0..90.0).contains(&x) && (30.0..80.0).contains(&y);
-    let tiles = y > 140.0 && ((x / 20.0) as i32 + (y / 10.0) as i32) % 2 == 0;
-    90.0 + x / 10.0 + if door { -40.0 } else { 0.0 } + if window { 60.0 } else { 0.0 } + if tiles { 20.0 } else { 0.0 }
-}
-
-/// Somebody in a dark coat, head and body, whose middle is at `at`.
-fn somebody(at: f32, x: f32, y: f32, behind: f32) -> f32 {
-    let head = (x - at).powi(2) + (y - 65.0).powi(2) < 100.0;
-    let body = (x - at).abs() < 14.0 && (75.0..165.0).contains(&y);
-    if head {
-        170.0
-    } else if body {
-        35.0
-    } else {
-        behind
-    }
-}
-
-fn seen_at(at: f32) -> Option<Vec<Detection>> {
-    let area = Area::clipped((at - 15.0) / 320.0, 55.0 / 180.0, (at + 15.0) / 320.0, 165.0 / 180.0);
-    Some(
-        area.map(|area| Detection { kind: Kind::Person, area, score: Score::new(0.83).unwrap() }).into_iter().collect(),
-    )
-}
-
-/// From beyond the left edge to beyond the right one in eight seconds.
-fn walk(since: f32) -> f32 {
-    -20.0 + since * 45.0
-}
+use film::{FPS, Film, Noise, assert_well_formed, format, room, seen_at, show, somebody, starts, walk};
 
 #[test]
 fn a_light_switch_is_no_event() {
@@ -248,22 +85,6 @@ fn somebody_walking_through_is_one_event() {
     assert!((6..=10).contains(&(events.len() - 2)), "an update a second: {events:?}");
     assert!(events[0].area[2] < 0.3 && last.area[0] > 0.7, "from left to right: {events:?}");
     assert!(events[2].area[3] - events[2].area[1] > 0.5, "head to foot: {events:?}");
-}
-
-#[test]
-fn somebody_the_network_knows_is_one_person() {
-    let mut film = Film::new(WatchSettings::default());
-    film.play(4.0, 2.0, |_, x, y| room(x, y));
-    let looks = |since: f32| {
-        if ((since * FPS as f32).round() as u32).is_multiple_of(6) && since < 5.0 { seen_at(walk(since)) } else { None }
-    };
-    film.play_with(8.0, 2.0, looks, |since, x, y| somebody(walk(since), x, y, room(x, y)));
-    film.play(8.0, 2.0, |_, x, y| room(x, y));
-    let events = film.end();
-    assert_eq!(starts(&events), 1, "{events:?}");
-    let person = |event: &Motion| event.what == What::Person && event.score == 0.83;
-    let first = events.iter().position(person).expect("a person");
-    assert!(first <= 2 && events[first..].iter().all(person), "once a person, always one: {events:?}");
 }
 
 #[test]
@@ -365,23 +186,6 @@ fn more_sensitive_sees_no_less() {
 }
 
 #[test]
-fn a_moving_camera_does_not_flood() {
-    let mut film = Film::new(WatchSettings::default());
-    let shelf = |x: f32, y: f32| room(x.rem_euclid(320.0), y) + if (x / 9.0) as i32 % 3 == 0 { 50.0 } else { 0.0 };
-    film.play(4.0, 2.0, shelf_at(&shelf, 0.0))
-        .play(10.0, 2.0, shelf_at(&shelf, 60.0))
-        .play(10.0, 2.0, |_, x, y| shelf(x + 600.0, y));
-    let ended = film.events.iter().filter(|event| event.phase == Phase::End).count();
-    let told = starts(&film.events);
-    assert_eq!(ended, told, "all is over when the camera rests");
-    assert!(starts(&film.end()) <= 3);
-}
-
-fn shelf_at(shelf: &impl Fn(f32, f32) -> f32, speed: f32) -> impl Fn(f32, f32, f32) -> f32 {
-    move |since, x, y| shelf(x + speed * since, y)
-}
-
-#[test]
 fn many_small_movers_are_one_event() {
     let mut film = Film::new(WatchSettings::default());
     film.play(4.0, 2.0, |_, x, y| room(x, y));
@@ -392,19 +196,6 @@ fn many_small_movers_are_one_event() {
     let open = |events: &[Motion]| starts(events);
     assert!((1..=super::visits::MOST_OPEN).contains(&open(&film.events)), "{:?}", film.events);
     film.end();
-}
-
-#[test]
-fn motion_off_raises_nothing_but_is_known() {
-    let mut film = Film::new(WatchSettings { motion: false, ..WatchSettings::default() });
-    film.play(1.0, 2.0, |_, x, y| room(x, y));
-    assert_eq!(film.watch.moving(), [Area::EVERYTHING], "not known is not still");
-    film.play(3.0, 2.0, |_, x, y| room(x, y));
-    assert_eq!(film.watch.moving(), []);
-    film.play(2.0, 2.0, |since, x, y| somebody(100.0 + since * 40.0, x, y, room(x, y)));
-    let moving = film.watch.moving().to_vec();
-    assert!(moving.len() == 1 && moving[0].width() < 0.7 && moving[0].right() > 0.55, "{moving:?}");
-    assert_eq!(film.end(), []);
 }
 
 #[test]
@@ -420,24 +211,6 @@ fn a_jump_of_the_clock_ends_what_is_open_and_begins_anew() {
         assert_eq!(film.watch.moving(), [Area::EVERYTHING]);
         film.end();
     }
-}
-
-#[test]
-fn a_still_scene_costs_no_allocation() {
-    let mut watch = Watch::new(WatchSettings::default(), format());
-    let luma: Vec<u8> = (0..SIZE.pixels()).map(|at| (at % 251) as u8).collect();
-    let grey = vec![128; SIZE.pixels() / 4];
-    let small = Plane { bytes: &grey, stride: SIZE.width as usize / 2 };
-    let planes = [Plane { bytes: &luma, stride: SIZE.width as usize }, small, small];
-    let picture = Picture::new(format(), planes).unwrap();
-    let mut out = Vec::new();
-    let mut look = |sequence: u64| {
-        let stamp = Stamp { sequence, time: Duration::from_millis(66 * sequence) };
-        watch.observe(&picture, stamp, Some(&[]), Timestamp::UNIX_EPOCH, &mut out);
-    };
-    (0..60).for_each(&mut look);
-    let cost = allocation_counter::measure(|| (60..160).for_each(&mut look));
-    assert_eq!(cost.count_total, 0);
 }
 
 proptest! {

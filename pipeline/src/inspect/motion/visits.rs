@@ -1,14 +1,16 @@
 //! Visits: regions of many frames that are one event.
 //!
 //! **Invariant.** A visit that was announced by a start is closed by exactly one end, and updates stand between them.
-//! No more than [`MOST_OPEN`] are open at once: what would be more is one event of the whole picture.
+//! No more than [`MOST_OPEN`] are open at once: what would be more is one event of the whole picture. A visit of a
+//! person stays one, and a zone that it was in stays among its zones.
 
 use std::time::Duration;
 
-use frostglass_vault::{Area, Detection, Kind};
+use frostglass_vault::Area;
 use jiff::Timestamp;
 
 use super::attention::Attention;
+use super::people::{People, Person};
 use crate::event::{Event, Motion, Phase, What, written};
 
 /// Visits that are open at once.
@@ -20,8 +22,15 @@ const CONFIRMED_FRAMES: u32 = 3;
 const FORGOTTEN_AFTER: f32 = 0.7;
 /// Seconds between updates.
 const UPDATE_EVERY: f32 = 1.0;
-/// Seconds for which the person network alone keeps a visit open: a poster is found in each frame.
-const PERSON_ALONE: f32 = 600.0;
+/// Seconds for which something that stands where nothing stood, without moving, keeps its visit open.
+const STILL_ALONE: f64 = 20.0;
+/// Seconds after which a visit of a person whom the network does not find any more is not kept open by what stands still
+/// there: it is what they left, or what they stood before.
+const MISSED_AFTER: f64 = 2.0;
+/// Seconds for which what parts from a visit must move to be another one, and for which the visit must not have moved to be
+/// only what was left behind.
+const SPLIT_AFTER: f64 = 1.2;
+const LEFT_BEHIND_AFTER: f64 = 0.3;
 /// Parts of one visit are no further apart than this share of the picture.
 const PARTS_WITHIN: f32 = 0.15;
 
@@ -31,6 +40,8 @@ pub(super) struct Sighting {
     pub(super) area: Area,
     /// Large enough to begin a visit; smaller ones only continue one.
     pub(super) begins: bool,
+    /// Something in it moves just now: it does not only differ from the background.
+    pub(super) stirs: bool,
     /// How clearly it moves, in `0..=1`.
     pub(super) score: f32,
     /// It stands for more than could be told apart.
@@ -51,13 +62,24 @@ struct Visit {
     id: Option<String>,
     area: Area,
     begun: f64,
+    /// Last seen to differ, and last seen to move.
     moved: f64,
-    /// Last moved, or seen as a person.
+    stirred: f64,
+    /// Last moved, or found as a person.
     alive: f64,
     updated: f64,
+    /// Frames in which it moved.
     frames: u32,
+    /// A person who moves was found here.
+    certain: bool,
+    /// Tells visits apart as long as they are open, and which one this parted from.
+    number: u64,
+    parted_from: Option<u64>,
     score: f32,
+    /// Best score of the person network; `None` while it has found nobody here.
     person: Option<f32>,
+    /// Since when the network has looked and found nobody here.
+    missed: Option<f64>,
     /// For each watched zone, whether it was there.
     zones: Vec<bool>,
     wide: bool,
@@ -67,6 +89,7 @@ struct Visit {
 pub(super) struct Visits {
     cooldown: f64,
     open: Vec<Visit>,
+    opened: u64,
     /// For each sighting the visit it was given to.
     taken: Vec<bool>,
 }
@@ -75,7 +98,7 @@ impl Visits {
     pub(super) fn new(cooldown: Duration) -> Self {
         // Without a pause between two events a flicker would be a flood of them.
         let cooldown = cooldown.as_secs_f64().max(0.5);
-        Self { cooldown, open: Vec::with_capacity(2 * MOST_OPEN), taken: Vec::new() }
+        Self { cooldown, open: Vec::with_capacity(2 * MOST_OPEN), opened: 0, taken: Vec::new() }
     }
 
     /// Takes in what moves in a frame; `within` says whether an area touches a watched zone.
@@ -100,9 +123,12 @@ impl Visits {
         } else {
             self.continue_visits(sightings, now);
         }
-        for (sighting, taken) in sightings.iter().zip(&self.taken) {
-            if !taken && sighting.begins && self.open.len() < 2 * MOST_OPEN {
-                self.open.push(Visit::new(sighting, now, attention.zones()));
+        for (at, sighting) in sightings.iter().enumerate() {
+            if !self.taken[at] && sighting.begins && sighting.stirs && self.open.len() < 2 * MOST_OPEN {
+                let visit = Visit::new(sighting, now, attention.zones());
+                let beside = |other: &&Visit| other.id.is_some() && gap(other.area, visit.area) <= PARTS_WITHIN + 0.05;
+                let parted_from = self.open.iter().find(beside).map(|other| other.number);
+                self.open(Visit { parted_from, ..visit });
             }
         }
         for visit in self.open.iter_mut().filter(|visit| visit.moved == now.time) {
@@ -112,16 +138,94 @@ impl Visits {
         }
     }
 
-    /// Lets what the person network found name visits and keep them open.
-    pub(super) fn meet(&mut self, persons: &[Detection], now: Moment) {
+    /// Lets whom the person network found name visits, keep them open, and begin some; `wanted` says whether an area lies
+    /// where events are, `within` whether it touches a watched zone.
+    pub(super) fn meet(
+        &mut self,
+        people: &People,
+        now: Moment,
+        zones: usize,
+        wanted: impl Fn(Area) -> bool,
+        within: impl Fn(Area, usize) -> bool,
+    ) {
         for visit in &mut self.open {
-            let overlapping = persons.iter().filter(|person| person.kind == Kind::Person);
-            let best =
-                overlapping.filter(|person| overlaps(person.area, visit.area)).map(|person| person.score.value());
-            if let Some(score) = best.max_by(f32::total_cmp) {
-                visit.person = Some(visit.person.map_or(score, |before| before.max(score)));
-                if now.time - visit.moved < f64::from(PERSON_ALONE) {
-                    visit.alive = now.time;
+            let area = visit.area;
+            visit.meet(people.found(now.time).filter(|person| overlaps(person.area, area)), now);
+        }
+        for person in people.found(now.time) {
+            let mut here = self.open.iter().filter(|visit| visit.wide || overlaps(person.area, visit.area));
+            if here.next().is_some() || !person.is_about(now.time) || !wanted(person.area) {
+                continue;
+            }
+            if self.open.len() < 2 * MOST_OPEN {
+                let sighting =
+                    Sighting { area: person.area, begins: true, stirs: true, score: person.score, wide: false };
+                let mut visit = Visit::new(&sighting, now, zones);
+                visit.meet(std::iter::once(person), now);
+                for (zone, there) in visit.zones.iter_mut().enumerate() {
+                    *there = within(person.area, zone);
+                }
+                self.open(visit);
+            }
+        }
+        self.join_parts(people, now);
+    }
+
+    fn open(&mut self, visit: Visit) {
+        self.opened += 1;
+        self.open.push(Visit { number: self.opened, ..visit });
+    }
+
+    /// When somebody walks out of the place where they were learnt, that place differs too, and moved when they left it. If
+    /// the visit stayed there, it goes with what moves on.
+    fn follow_what_parted(&mut self, now: Moment) {
+        for at in (0..self.open.len()).rev() {
+            let parted = &self.open[at];
+            if parted.id.is_some() || !parted.is_confirmed() {
+                continue;
+            }
+            let left_behind = |visit: &Visit| {
+                Some(visit.number) == parted.parted_from
+                    && now.time - visit.stirred > LEFT_BEHIND_AFTER
+                    && visit.stirred > parted.begun - SPLIT_AFTER
+            };
+            if let Some(place) = self.open.iter().position(left_behind) {
+                let parted = self.open.remove(at);
+                let visit = &mut self.open[place - usize::from(at < place)];
+                visit.area = parted.area;
+                (visit.moved, visit.stirred, visit.alive) = (parted.moved, parted.stirred, parted.alive);
+                visit.score = visit.score.max(parted.score);
+                visit.person = visit.person.into_iter().chain(parted.person).max_by(f32::total_cmp);
+                visit.missed = None;
+                visit.zones.iter_mut().zip(parted.zones).for_each(|(zone, there)| *zone |= there);
+            }
+        }
+    }
+
+    /// Lets what is not announced yet go when it is a part of somebody who is.
+    fn join_parts(&mut self, people: &People, now: Moment) {
+        for person in people.found(now.time) {
+            let Some(whole) = self.open.iter().position(|visit| {
+                visit.id.is_some() && !visit.wide && visit.person.is_some() && overlaps(person.area, visit.area)
+            }) else {
+                continue;
+            };
+            let mut at = 0;
+            let mut whole = whole;
+            while at < self.open.len() {
+                let part = &self.open[at];
+                if at != whole && part.id.is_none() && overlaps(person.area, part.area) {
+                    let (area, there) = (part.area, part.moved == now.time);
+                    let zones = std::mem::take(&mut self.open[at].zones);
+                    let visit = &mut self.open[whole];
+                    visit.zones.iter_mut().zip(zones).for_each(|(zone, part)| *zone |= part);
+                    if there {
+                        visit.area = union(visit.area, area);
+                    }
+                    self.open.remove(at);
+                    whole -= usize::from(at < whole);
+                } else {
+                    at += 1;
                 }
             }
         }
@@ -151,6 +255,7 @@ impl Visits {
             }
             !over
         });
+        self.follow_what_parted(now);
         let mut announced = self.open.iter().filter(|visit| visit.id.is_some()).count();
         for visit in &mut self.open {
             if visit.id.is_none() && visit.is_confirmed() && announced < MOST_OPEN {
@@ -179,10 +284,17 @@ impl Visits {
             let mut best: Option<(f32, usize, usize)> = None;
             for (at, visit) in self.open.iter().enumerate().filter(|(_, visit)| visit.moved != now.time) {
                 // It may have gone on while nobody looked.
-                let reach = 0.05 + (0.3 * (now.time - visit.moved)).clamp(0.0, 0.25) as f32;
+                let reach = 0.05 + (0.3 * (now.time - visit.moved.max(visit.alive))).clamp(0.0, 0.25) as f32;
                 for (seen, sighting) in sightings.iter().enumerate().filter(|(seen, _)| !self.taken[*seen]) {
                     let gap = gap(visit.area, sighting.area);
-                    let closeness = visit.area.iou(sighting.area) - gap + f32::from(u8::from(visit.id.is_some()));
+                    // What lies nearer to somebody else is a part of theirs.
+                    let nearer = |other: &Visit| other.moved == now.time && self::gap(other.area, sighting.area) < gap;
+                    if self.open.iter().any(nearer) {
+                        continue;
+                    }
+                    let closeness = visit.area.iou(sighting.area) - gap + f32::from(u8::from(visit.id.is_some()))
+                        // It goes with what moves, not with the hole that this left behind.
+                        + 2.0 * f32::from(u8::from(sighting.stirs));
                     if gap <= reach && best.is_none_or(|(most, ..)| closeness > most) {
                         best = Some((closeness, at, seen));
                     }
@@ -203,16 +315,20 @@ impl Visits {
 
     /// Makes one visit of everything; the oldest that was announced lives on, the others are let go to end.
     fn merge_all(&mut self, wide: Sighting, now: Moment, zones: usize) {
+        let announced = self.open.iter().filter(|visit| visit.id.is_some());
+        let person = announced.filter_map(|visit| visit.person).max_by(f32::total_cmp);
         let oldest = self.open.iter().position(|visit| visit.id.is_some());
         let visit = match oldest.or(if self.open.is_empty() { None } else { Some(0) }) {
             Some(at) => &mut self.open[at],
             None => {
-                self.open.push(Visit::new(&wide, now, zones));
+                self.open(Visit::new(&wide, now, zones));
                 return;
             }
         };
         visit.see(&wide, now, visit.wide);
         visit.wide = true;
+        // Whoever is in the scene is in the event of the whole of it.
+        visit.person = visit.person.into_iter().chain(person).max_by(f32::total_cmp);
     }
 }
 
@@ -223,11 +339,16 @@ impl Visit {
             area: sighting.area,
             begun: now.time,
             moved: now.time,
+            stirred: now.time,
             alive: now.time,
             updated: now.time,
             frames: 1,
+            certain: false,
+            number: 0,
+            parted_from: None,
             score: sighting.score,
             person: None,
+            missed: None,
             zones: vec![false; zones],
             wide: sighting.wide,
         }
@@ -235,15 +356,51 @@ impl Visit {
 
     fn see(&mut self, sighting: &Sighting, now: Moment, part: bool) {
         self.area = if part && self.moved == now.time { union(self.area, sighting.area) } else { sighting.area };
-        self.frames = self.frames.saturating_add(u32::from(self.moved != now.time));
+        if sighting.stirs {
+            self.frames = self.frames.saturating_add(u32::from(self.stirred != now.time));
+            self.stirred = now.time;
+        }
         self.score = self.score.max(sighting.score);
         self.moved = now.time;
-        self.alive = now.time;
+        let missed = self.missed.is_some_and(|since| now.time - since > MISSED_AFTER);
+        if sighting.stirs || (now.time - self.stirred < STILL_ALONE && !missed) {
+            self.alive = now.time;
+        }
+    }
+
+    /// Takes in a look of the person network that found these persons here.
+    fn meet<'a>(&mut self, here: impl Iterator<Item = &'a Person>, now: Moment) {
+        let mut best: Option<&Person> = None;
+        for person in here {
+            self.certain |= person.is_about(now.time);
+            if person.keeps_open(now.time) || now.time - self.stirred < STILL_ALONE {
+                self.alive = now.time;
+            }
+            if best.is_none_or(|best| best.score < person.score) {
+                best = Some(person);
+            }
+        }
+        match best {
+            // An event of the whole picture is of more than persons; who was in it before it became one still is.
+            Some(_) if self.wide => {}
+            Some(person) => {
+                self.person = Some(self.person.map_or(person.score, |before| before.max(person.score)));
+                self.missed = None;
+                if self.moved != now.time {
+                    self.area = person.area;
+                }
+            }
+            None => self.missed = self.missed.or(self.person.map(|_| now.time)),
+        }
     }
 
     fn is_confirmed(&self) -> bool {
-        let seconds = (self.moved - self.begun) as f32;
-        (self.frames >= CONFIRMED_FRAMES && seconds >= CONFIRMED_AFTER)
+        let seconds = (self.stirred - self.begun) as f32;
+        if self.parted_from.is_some() {
+            return f64::from(seconds) >= SPLIT_AFTER;
+        }
+        self.certain
+            || (self.frames >= CONFIRMED_FRAMES && seconds >= CONFIRMED_AFTER)
             || (self.frames >= 2 && seconds >= 2.0 * CONFIRMED_AFTER)
     }
 
