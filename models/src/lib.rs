@@ -27,7 +27,7 @@ pub use error::{DetectError, ModelError};
 pub use network::{Card, Family, NetworkFile};
 pub use runtime::{Runtime, RuntimeError, silence_engine};
 
-use frostglass_vault::{Detection, Picture};
+use frostglass_vault::{Area, Detection, Picture};
 
 /// Something that finds things in a picture. A trait because there are several networks, and fakes in tests.
 pub trait Detector: Send {
@@ -37,4 +37,28 @@ pub trait Detector: Send {
     /// When the network fails or answers nonsense (NaN, a box outside all sense): the whole answer is then
     /// worthless, and `found` must not be used.
     fn detect(&mut self, picture: &Picture<'_>, found: &mut Vec<Detection>) -> Result<(), DetectError>;
+
+    /// What the last [`detect`](Self::detect), and each [`look_closer`](Self::look_closer) since, saw with less than
+    /// the score that is reported, and that is no duplicate of something reported: too little to hide something for,
+    /// enough to keep a track alive (Zhang et al., "ByteTrack", 2022). Boxes and scores are checked as those of
+    /// `detect` are. Empty after an error, and for a detector that has no such threshold.
+    fn weak(&self) -> &[Detection] {
+        &[]
+    }
+
+    /// Looks again, at the native resolution or larger, at places in which something is presumed: the upper part of a
+    /// person, the surroundings of a track that was lost. Appends what `found` does not hold yet; what is below the
+    /// reported score goes to [`weak`](Self::weak). `found` is what [`detect`](Self::detect) gave for this picture, and
+    /// may hold more. Work is bounded, whatever the number of places: those that stand last may go without a look.
+    ///
+    /// # Errors
+    /// As for [`detect`](Self::detect).
+    fn look_closer(
+        &mut self,
+        _picture: &Picture<'_>,
+        _places: &[Area],
+        _found: &mut Vec<Detection>,
+    ) -> Result<(), DetectError> {
+        Ok(())
+    }
 }
