@@ -39,6 +39,7 @@ impl Networks {
             detail: detail(config, medium),
             score: config.faces.score,
             threads: 1,
+            stills: medium == Medium::Stills,
         };
         let wanted = config.persons.rule != PersonRule::None || (medium == Medium::Moving && config.events.motion);
         let persons = wanted.then(|| person_network(&config.persons.model));
