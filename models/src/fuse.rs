@@ -152,7 +152,7 @@ impl Fuser {
         for (candidate, &group) in found.iter().zip(&self.group_of) {
             let Some(group) = self.groups.get_mut(group) else { continue };
             let mean = group.mean();
-            if (candidate.reaches(score) || candidate.score >= 0.5 * score) && !mean.hides(candidate) {
+            if candidate.reaches(score) && !mean.hides(candidate) {
                 group.weight = 0.0;
             }
         }
