@@ -35,7 +35,7 @@ impl Networks {
             eprintln!("frostglass: note: using ONNX Runtime from {path} (SHA-256 {hash}), which is not pinned");
         }
         let faces = FaceSetup {
-            networks: face_networks(&config.faces.model),
+            networks: face_networks(config, medium),
             detail: detail(config, medium),
             score: config.faces.score,
             threads: 1,
@@ -129,8 +129,13 @@ pub(crate) fn detail(config: &Config, medium: Medium) -> Detail {
 }
 
 /// The files of the face networks.
-pub(crate) fn face_networks(model: &FaceModel) -> Vec<NetworkFile> {
-    match model {
+pub(crate) fn face_networks(config: &Config, medium: Medium) -> Vec<NetworkFile> {
+    match &config.faces.model {
+        // A still has the time for the network that finds more; whoever wants it fast says so.
+        FaceModel::Fitting if medium == Medium::Stills && detail(config, medium) == Detail::Thorough => {
+            vec![NetworkFile::Bundled(Family::CenterFace)]
+        }
+        FaceModel::Fitting => vec![NetworkFile::Bundled(Family::YuNet)],
         FaceModel::YuNet => vec![NetworkFile::Bundled(Family::YuNet)],
         FaceModel::CenterFace => vec![NetworkFile::Bundled(Family::CenterFace)],
         FaceModel::Both => vec![NetworkFile::Bundled(Family::YuNet), NetworkFile::Bundled(Family::CenterFace)],
