@@ -16,6 +16,8 @@ use frostglass_models::{Detail, FaceSetup, Family, NetworkFile, Runtime, face_de
 use frostglass_vault::{Detection, Format, Picture, Plane, Size};
 
 fn main() -> anyhow::Result<()> {
+    // Before anything else: no other thread may read the environment while it is changed.
+    frostglass_models::silence_engine().context("switching the engine's telemetry off")?;
     let words: Vec<String> = std::env::args().skip(1).collect();
     let [networks, detail, medium, score, files @ ..] = words.as_slice() else {
         bail!("usage: boxes yunet|centerface|both fast|balanced|thorough stills|frames SCORE FILE...");
