@@ -53,7 +53,7 @@ fn main() -> anyhow::Result<()> {
     let format = moving.source.format();
     let zones = Arc::new(Zones::none());
     let networks = vec![NetworkFile::Bundled(Family::YuNet)];
-    let setup = FaceSetup { networks, detail: Detail::Fast, score: 0.5, threads: 2 };
+    let setup = FaceSetup { networks, detail: Detail::Fast, score: 0.5, threads: 2, stills: false };
     let policy = Policy { style: Style::Blur, persons: PersonRule::Head, margin: 0.5 };
     let stages = Stages {
         inspector: Inspector::new(face_detector(&Runtime::load()?, &setup)?),

@@ -25,7 +25,10 @@ fn main() -> anyhow::Result<()> {
     // A network has to find what is in its test picture before it is given anything else.
     let runtime = Runtime::load()?;
     let networks = vec![NetworkFile::Bundled(Family::YuNet)];
-    let faces = face_detector(&runtime, &FaceSetup { networks, detail: Detail::Thorough, score: 0.5, threads: 2 })?;
+    let faces = face_detector(
+        &runtime,
+        &FaceSetup { networks, detail: Detail::Thorough, score: 0.5, threads: 2, stills: true },
+    )?;
     let mut inspector = Inspector::new(faces);
 
     // Pixels go into a blank; from then on nobody reads them but the inspector, on a lease, and the redactor.

@@ -1,18 +1,16 @@
-//! Detectors: networks, the looks they take at a picture, and one list of boxes out of it all.
+//! Detectors as they are ordered: which networks, how closely, from which score on.
 //!
-//! **Invariant.** Either every look of every network was taken and made sense, or there is no answer.
+//! **Invariant.** A detector exists only when each of its networks found what is in the built-in picture. How it looks
+//! at pictures is [`crate::looker`]'s business.
 
-use std::fmt;
+use frostglass_vault::{Kind, Score, Size};
 
-use frostglass_vault::{Area, Detection, Kind, MOST_DETECTIONS, Picture, Score, Size};
-
-use crate::decode::Candidate;
-use crate::look::{self, Look};
-use crate::merge::{Found, Same, TooMany, merge};
+use crate::looker::{Looker, Plan};
+use crate::merge::Same;
 use crate::network::session::{Network, fixed_input};
 use crate::network::{Family, NetworkFile};
-use crate::shrink::{Order, Shrinker, Tensor};
-use crate::{DetectError, Detector, ModelError, Runtime, selftest};
+use crate::shrink::{Order, Tensor};
+use crate::{Detector, ModelError, Runtime, selftest};
 
 /// At how many scales a picture is looked at. Faces below about ten pixels of a network's input are missed, and so are
 /// those that fill it; what a look costs grows with its pixels.
@@ -40,6 +38,9 @@ pub struct FaceSetup {
     pub score: f32,
     /// Threads of the inference engine, for each network; 0 counts as 1.
     pub threads: usize,
+    /// Whether it is for single pictures, for which there is time: `thorough` then takes mirrored and turned copies and
+    /// more enlarged ones too, and fuses what they say.
+    pub stills: bool,
 }
 
 /// Loads and tests face networks.
@@ -52,9 +53,14 @@ pub fn face_detector(runtime: &Runtime, setup: &FaceSetup) -> Result<Box<dyn Det
         return Err(ModelError::NoNetwork);
     }
     let score = Score::new(setup.score).ok_or(ModelError::Score(setup.score))?;
-    let load = |file| Loaded::new(runtime, file, Kind::Face, score, setup.threads);
+    let plan = match setup.detail {
+        Detail::Thorough if setup.stills => Plan::Stills,
+        detail => Plan::Faces(detail),
+    };
+    let least = if plan == Plan::Stills { LEAST_FUSED } else { WEAK } * score.value();
+    let load = |file| Loaded::new(runtime, file, Kind::Face, least, setup.threads);
     let networks = setup.networks.iter().map(load).collect::<Result<_, _>>()?;
-    Ok(Box::new(Looker::new(networks, Plan::Faces(setup.detail))))
+    Ok(Box::new(Looker::new(networks, plan, score)))
 }
 
 /// Loads and tests a person network. It looks once, and at a very wide or high picture in two halves as well; its
@@ -68,33 +74,33 @@ pub fn person_detector(
     threads: usize,
 ) -> Result<Box<dyn Detector>, ModelError> {
     let recommended = Score::new(0.5).ok_or(ModelError::Score(0.5))?;
-    let network = Loaded::new(runtime, network, Kind::Person, recommended, threads)?;
+    let network = Loaded::new(runtime, network, Kind::Person, WEAK * recommended.value(), threads)?;
     let input = fixed_input(network.network.family()).unwrap_or(Size::new(320, 320));
-    Ok(Box::new(Looker::new(vec![network], Plan::Persons(input))))
+    Ok(Box::new(Looker::new(vec![network], Plan::Persons(input), recommended)))
 }
 
-/// A network with its threshold and the tensor it reads.
-struct Loaded {
-    network: Network,
-    threshold: f32,
-    tensor: Tensor,
+/// What is seen with less than this share of the score that is reported counts as nothing; what is between is weak.
+pub(crate) const WEAK: f32 = 0.5;
+/// Where many looks are fused, even this share of it is evidence.
+const LEAST_FUSED: f32 = 0.1;
+
+/// A network with the tensor it reads, and what it must answer for a box to count at all, on its own scale.
+pub(crate) struct Loaded {
+    pub(crate) network: Network,
+    pub(crate) threshold: f32,
+    pub(crate) tensor: Tensor,
 }
 
 impl Loaded {
-    fn new(
-        runtime: &Runtime,
-        file: &NetworkFile,
-        kind: Kind,
-        score: Score,
-        threads: usize,
-    ) -> Result<Self, ModelError> {
+    /// Loads and tests a network, of which everything from the user's score `least` on counts.
+    fn new(runtime: &Runtime, file: &NetworkFile, kind: Kind, least: f32, threads: usize) -> Result<Self, ModelError> {
         if file.family().kind() != kind {
             let wanted = if kind == Kind::Face { "faces" } else { "persons" };
             return Err(ModelError::Kind { network: file.family().name().to_owned(), wanted });
         }
         let mut network = Network::load(runtime, file, threads)?;
         selftest::run(&mut network)?;
-        let threshold = network.curve().raw(score.value());
+        let threshold = network.curve().raw(least);
         Ok(Self { tensor: tensor_for(network.family()), network, threshold })
     }
 }
@@ -113,100 +119,5 @@ pub(crate) const fn same(kind: Kind) -> Same {
     match kind {
         Kind::Face => Same { overlap: 0.3, parts: true },
         Kind::Person => Same { overlap: 0.5, parts: false },
-    }
-}
-
-/// Which looks to take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Plan {
-    Faces(Detail),
-    Persons(Size),
-}
-
-impl Plan {
-    fn looks(self, picture: Size) -> Vec<Look> {
-        match self {
-            Self::Faces(detail) => look::for_faces(picture, detail),
-            Self::Persons(input) => look::for_persons(picture, input),
-        }
-    }
-
-    const fn kind(self) -> Kind {
-        match self {
-            Self::Faces(_) => Kind::Face,
-            Self::Persons(_) => Kind::Person,
-        }
-    }
-}
-
-/// Looks at pictures. Its buffers grow to what the largest picture needs and are used again.
-struct Looker {
-    networks: Vec<Loaded>,
-    plan: Plan,
-    /// For pictures of this size, these looks.
-    planned: (Size, Vec<Look>),
-    shrinker: Shrinker,
-    candidates: Vec<Candidate>,
-    found: Vec<Found>,
-}
-
-impl Looker {
-    fn new(networks: Vec<Loaded>, plan: Plan) -> Self {
-        let planned = (Size::new(0, 0), Vec::new());
-        let shrinker = Shrinker::default();
-        Self { networks, plan, planned, shrinker, candidates: Vec::new(), found: Vec::new() }
-    }
-
-    fn look(&mut self, picture: &Picture<'_>, look: &Look) -> Result<(), DetectError> {
-        self.shrinker.shrink(picture, look)?;
-        for Loaded { network, threshold, tensor } in &mut self.networks {
-            self.shrinker.fill(picture, look, tensor);
-            self.candidates.clear();
-            network.run(tensor, *threshold, &mut self.candidates)?;
-            let start = self.found.len();
-            let curve = network.curve();
-            self.found.extend(self.candidates.iter().filter_map(|candidate| look.found(candidate, curve)));
-            merge(&mut self.found, start, same(self.plan.kind()))
-                .map_err(|TooMany| too_many(network.name().to_owned(), self.candidates.len()))?;
-        }
-        Ok(())
-    }
-}
-
-impl Detector for Looker {
-    fn detect(&mut self, picture: &Picture<'_>, found: &mut Vec<Detection>) -> Result<(), DetectError> {
-        let size = picture.size();
-        if size.pixels() == 0 {
-            let why = "it has no pixels".to_owned();
-            return Err(DetectError::Picture { width: size.width, height: size.height, why });
-        }
-        if self.planned.0 != size {
-            self.planned = (size, self.plan.looks(size));
-        }
-        self.found.clear();
-        for index in 0..self.planned.1.len() {
-            let look = self.planned.1[index];
-            self.look(picture, &look)?;
-        }
-        let kind = self.plan.kind();
-        let all = self.found.len();
-        merge(&mut self.found, 0, same(kind)).map_err(|TooMany| too_many("all looks together".to_owned(), all))?;
-        // What lies wholly in the black around the picture shows none of its pixels.
-        found.extend(self.found.iter().filter_map(|&Found { left, top, right, bottom, score, .. }| {
-            Some(Detection { kind, area: Area::clipped(left, top, right, bottom)?, score: Score::new(score)? })
-        }));
-        Ok(())
-    }
-}
-
-fn too_many(network: String, found: usize) -> DetectError {
-    DetectError::TooMany { network, found, most: MOST_DETECTIONS }
-}
-
-impl fmt::Debug for Looker {
-    /// Shows what is loaded, never a pixel.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let networks: Vec<_> = self.networks.iter().map(|loaded| loaded.network.card()).collect();
-        f.debug_struct("Looker").field("networks", &networks).field("plan", &self.plan).finish_non_exhaustive()
     }
 }

@@ -9,12 +9,16 @@
 mod decode;
 mod detector;
 mod error;
+mod fuse;
 mod look;
+mod looker;
 mod merge;
 mod network;
 mod runtime;
 mod selftest;
 mod shrink;
+mod turn;
+mod zoom;
 
 #[doc(hidden)] // for the program `fetch-runtime`, which lies beside this library
 #[path = "../build/provision.rs"]

@@ -9,6 +9,7 @@ use crate::decode::Candidate;
 use crate::detector::Detail;
 use crate::merge::Found;
 use crate::network::Curve;
+use crate::turn::Turn;
 
 /// One region of a picture, placed in the upper left of a network's input, black around it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,9 +17,12 @@ pub(crate) struct Look {
     picture: Size,
     region: Rect,
     content: Size,
+    turn: Turn,
     input: Size,
     /// The largest box, in pixels of the input, that this look is trusted for; larger ones are another look's.
     largest: f32,
+    /// Looks at one scale are one view of the picture: where two of its tiles overlap, they see the same.
+    view: u8,
 }
 
 /// The networks halve their input five times.
@@ -34,6 +38,22 @@ const ENLARGED: [(f64, usize); 2] = [(2.0, 4_200_000), (3.0, 1_050_000)];
 /// All tiles of one scale together hold at most so many pixels: it bounds the time for one picture.
 const MOST_PIXELS: f64 = 40.0e6;
 
+/// Degrees by which copies of a still are turned; networks take faces up to some 40 degrees beside these.
+const TURNED: [f32; 5] = [45.0, -45.0, 90.0, -90.0, 180.0];
+/// The scales and mirrored copies of a still, the most useful first. Those that find no room are left out.
+const ENLARGED_STILLS: [(f64, Turn); 8] = [
+    (2.0, Turn::NONE),
+    (2.0, Turn::MIRRORED),
+    (3.0, Turn::NONE),
+    (1.5, Turn::NONE),
+    (1.5, Turn::MIRRORED),
+    (3.0, Turn::MIRRORED),
+    (4.0, Turn::NONE),
+    (4.0, Turn::MIRRORED),
+];
+/// Beside one look in its own resolution, all looks at a still together hold at most so many pixels.
+const MOST_STILL_PIXELS: f64 = 18.5e6;
+
 impl Look {
     /// The whole picture in an input of this size, as large as fits.
     pub(crate) fn into_input(picture: Size, input: Size) -> Self {
@@ -47,10 +67,16 @@ impl Look {
         Self::of_region(picture, Rect::of(picture), long / longer_side(picture))
     }
 
-    fn of_region(picture: Size, region: Rect, scale: f64) -> Self {
+    /// A part of the picture, at this scale.
+    pub(crate) fn of_region(picture: Size, region: Rect, scale: f64) -> Self {
         let content = Size::new(scaled(region.width(), scale), scaled(region.height(), scale));
-        let input = Size::new(content.width.next_multiple_of(GRID), content.height.next_multiple_of(GRID));
-        Self { picture, region, content, input, largest: f32::INFINITY }
+        let (turn, input) = (Turn::NONE, on_grid(content));
+        Self { picture, region, content, turn, input, largest: f32::INFINITY, view: 0 }
+    }
+
+    /// The same, turned.
+    fn turned(self, turn: Turn) -> Self {
+        Self { turn, input: on_grid(turn.shown(self.content)), ..self }
     }
 
     /// What is shown, in pixels of the picture.
@@ -58,9 +84,31 @@ impl Look {
         self.region
     }
 
-    /// How large it is shown.
+    /// How large it is shown, before it is turned.
     pub(crate) fn content(&self) -> Size {
         self.content
+    }
+
+    /// How it is turned.
+    pub(crate) fn turn(&self) -> Turn {
+        self.turn
+    }
+
+    /// How large it is shown, turned.
+    pub(crate) fn shown(&self) -> Size {
+        self.turn.shown(self.content)
+    }
+
+    /// Of which view of the picture it is a part.
+    pub(crate) fn view(&self) -> u8 {
+        self.view
+    }
+
+    /// Pixels of the input for each pixel of the picture.
+    pub(crate) fn scale(&self) -> f32 {
+        #[expect(clippy::cast_possible_truncation, reason = "a ratio of sides")]
+        let scale = (f64::from(self.content.width) / f64::from(self.region.width().max(1))) as f32;
+        scale
     }
 
     /// The size of the network's input.
@@ -74,6 +122,7 @@ impl Look {
         if (right - left).max(bottom - top) > self.largest {
             return None;
         }
+        let upright @ [left, top, right, bottom] = self.turn.upright([left, top, right, bottom], self.content);
         let [origin_x, origin_y] = [self.region.left, self.region.top].map(f64::from);
         let across = f64::from(self.region.width()) / f64::from(self.content.width);
         let down = f64::from(self.region.height()) / f64::from(self.content.height);
@@ -86,19 +135,20 @@ impl Look {
             right: share(right, across, origin_x, self.picture.width),
             bottom: share(bottom, down, origin_y, self.picture.height),
             score: curve.score(score),
-            cut: self.is_cut(candidate),
+            cut: self.is_cut(upright),
+            view: self.view,
         })
     }
 
-    /// Whether the box lies at an edge beyond which the picture goes on: the face may too.
-    fn is_cut(&self, candidate: &Candidate) -> bool {
+    /// Whether a box of the content lies at an edge beyond which the picture goes on: the face may too.
+    fn is_cut(&self, [left, top, right, bottom]: [f32; 4]) -> bool {
         const NEAR: f32 = 2.0;
         #[expect(clippy::cast_precision_loss, reason = "an input is a few thousand pixels wide")]
-        let (right, bottom) = (self.content.width as f32, self.content.height as f32);
-        (self.region.left > 0 && candidate.left < NEAR)
-            || (self.region.top > 0 && candidate.top < NEAR)
-            || (self.region.right < self.picture.width && candidate.right > right - NEAR)
-            || (self.region.bottom < self.picture.height && candidate.bottom > bottom - NEAR)
+        let (width, height) = (self.content.width as f32, self.content.height as f32);
+        (self.region.left > 0 && left < NEAR)
+            || (self.region.top > 0 && top < NEAR)
+            || (self.region.right < self.picture.width && right > width - NEAR)
+            || (self.region.bottom < self.picture.height && bottom > height - NEAR)
     }
 }
 
@@ -134,6 +184,43 @@ pub(crate) fn for_faces(picture: Size, detail: Detail) -> Vec<Look> {
         look.largest = LARGEST;
     }
     looks
+}
+
+/// The looks for faces in a single picture, for which there is time: mirrored and turned copies, and enlarged ones, as many
+/// as [`MOST_STILL_PIXELS`] hold. Each scale, mirrored or not, is a view. The picture has pixels.
+pub(crate) fn for_stills(picture: Size) -> Vec<Look> {
+    let long = longer_side(picture);
+    let small = if long < 320.0 { (2.0 * long).min(320.0) } else { 320.0 };
+    let mut native = 1.0;
+    while input_pixels(&tiles(picture, native)) > MOST_PIXELS {
+        native /= 1.5;
+    }
+    let mut looks = vec![Look::whole(picture, small)];
+    for shown in [640.0, 1280.0] {
+        if shown < 0.8 * native * long {
+            looks.push(Look { view: next_view(&looks), ..Look::whole(picture, shown) });
+        }
+    }
+    for degrees in TURNED {
+        let look = Look::whole(picture, small.max(long.min(640.0))).turned(Turn::by_degrees(degrees));
+        looks.push(Look { view: next_view(&looks), ..look });
+    }
+    for (scale, turn) in [(1.0, Turn::NONE)].into_iter().chain(ENLARGED_STILLS) {
+        let view = next_view(&looks);
+        let tiles: Vec<Look> =
+            tiles(picture, native * scale).into_iter().map(|look| Look { view, ..look.turned(turn) }).collect();
+        if scale == 1.0 || input_pixels(&looks) + input_pixels(&tiles) <= MOST_STILL_PIXELS {
+            looks.extend(tiles);
+        }
+    }
+    for look in looks.iter_mut().skip(1) {
+        look.largest = LARGEST;
+    }
+    looks
+}
+
+fn next_view(looks: &[Look]) -> u8 {
+    looks.last().map_or(0, |look| look.view + 1)
 }
 
 /// The looks for persons: all of it at once, and in two overlapping halves when it is so wide (or high) that little
@@ -182,6 +269,10 @@ fn spans(length: u32, scale: f64) -> Vec<(u32, u32)> {
             ((begin as u32) / 2 * 2, ((begin + side).ceil() as u32).min(length))
         })
         .collect()
+}
+
+fn on_grid(content: Size) -> Size {
+    Size::new(content.width.next_multiple_of(GRID), content.height.next_multiple_of(GRID))
 }
 
 fn input_pixels(looks: &[Look]) -> f64 {

@@ -166,7 +166,7 @@ impl Pair {
             found,
             most: frostglass_vault::MOST_DETECTIONS,
         };
-        merge(found, 0, same(network.family().kind())).map_err(|_| too_many(candidates.len()))?;
+        merge(found, 0, same(network.family().kind()), 0.5).map_err(|_| too_many(candidates.len()))?;
         Ok(found.len())
     }
 }

@@ -80,7 +80,7 @@ fn look_at(network: &mut Network, picture: &Picture<'_>) -> Result<Vec<Found>, M
     network.run(&tensor, network.curve().raw(0.5), &mut candidates)?;
     let mut found = candidates.iter().filter_map(|candidate| look.found(candidate, network.curve())).collect();
     // More boxes than a frame may have are no answer either.
-    if merge(&mut found, 0, same(network.family().kind())).is_err() {
+    if merge(&mut found, 0, same(network.family().kind()), 0.5).is_err() {
         found.clear();
     }
     Ok(found)
@@ -104,7 +104,7 @@ mod tests {
     fn boxes_in_the_wrong_place_do_not_pass_however_many_they_are() {
         let shifted = |edges: &[f32; 4]| {
             let [left, top, right, bottom] = edges.map(|edge| edge + 0.06);
-            Found { left, top, right, bottom, score: 0.9, cut: false }
+            Found { left, top, right, bottom, score: 0.9, cut: false, view: 0 }
         };
         let right: Vec<Found> = FACES.iter().map(|edges| Found { score: 0.9, ..exactly(edges) }).collect();
         assert_eq!(hits(FACES, &right), FACES.len());
@@ -114,6 +114,6 @@ mod tests {
     }
 
     fn exactly(&[left, top, right, bottom]: &[f32; 4]) -> Found {
-        Found { left, top, right, bottom, score: 0.5, cut: false }
+        Found { left, top, right, bottom, score: 0.5, cut: false, view: 0 }
     }
 }

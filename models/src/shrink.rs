@@ -15,6 +15,7 @@ use frostglass_vault::{Picture, Plane, Size};
 
 use crate::DetectError;
 use crate::look::Look;
+use crate::turn::Turn;
 use colour::ToRgb;
 
 /// Shrinks the planes of pictures.
@@ -23,6 +24,8 @@ pub(crate) struct Shrinker {
     resizer: Resizer,
     /// The three planes at the size of the look's content.
     planes: [Vec<u8>; 3],
+    /// A plane that was turned.
+    turned: Vec<u8>,
     /// A plane whose last row is cut short, made whole.
     whole: Vec<u8>,
 }
@@ -33,7 +36,14 @@ impl Shrinker {
         (0..3).try_for_each(|index| self.shrink_plane(picture, look, index)).map_err(|why| {
             let Size { width, height } = picture.size();
             DetectError::Picture { width, height, why }
-        })
+        })?;
+        if look.turn() != Turn::NONE {
+            for (plane, black) in self.planes.iter_mut().zip(picture.format().grey(0)) {
+                look.turn().plane(look.content(), plane, black, &mut self.turned);
+                std::mem::swap(plane, &mut self.turned);
+            }
+        }
+        Ok(())
     }
 
     fn shrink_plane(&mut self, picture: &Picture<'_>, look: &Look, index: usize) -> Result<(), String> {
@@ -78,7 +88,7 @@ impl Shrinker {
     /// Writes what was shrunk last into the upper left of `tensor`, black around it.
     pub(crate) fn fill(&self, picture: &Picture<'_>, look: &Look, tensor: &mut Tensor) {
         let to_rgb = ToRgb::of(picture.format().colour);
-        let (content, input) = (look.content(), look.input());
+        let (content, input) = (look.shown(), look.input());
         let (width, input_width) = (content.width as usize, input.width as usize);
         let row = |plane: usize, y: usize| &self.planes[plane][y * width..(y + 1) * width];
         tensor.resize(input);

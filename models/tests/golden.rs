@@ -60,7 +60,8 @@ fn runtime() -> Runtime {
 }
 
 fn faces(family: Family, detail: Detail) -> Box<dyn Detector> {
-    let setup = FaceSetup { networks: vec![NetworkFile::Bundled(family)], detail, score: 0.5, threads: 1 };
+    let setup =
+        FaceSetup { networks: vec![NetworkFile::Bundled(family)], detail, score: 0.5, threads: 1, stills: false };
     face_detector(&runtime(), &setup).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -120,9 +121,79 @@ fn tiles_beyond_the_own_resolution_find_each_face_once() {
 }
 
 #[test]
+fn stills_are_looked_at_turned_and_mirrored_and_each_face_is_found_once() {
+    let network = vec![NetworkFile::Bundled(Family::CenterFace)];
+    let setup = FaceSetup { networks: network, detail: Detail::Thorough, score: 0.5, threads: 2, stills: true };
+    let mut detector = face_detector(&runtime(), &setup).unwrap();
+    let small = image::imageops::thumbnail(&photograph(), 801, 579);
+    let found = detect(&mut *detector, &Owned::still(&small));
+    assert_eq!(met(&found).0, 29);
+    assert!(found.len() <= 36, "{} boxes for 29 faces", found.len());
+    // On its side, it is the turned looks that see most of it.
+    let lying = image::imageops::rotate90(&small);
+    let found = detect(&mut *detector, &Owned::still(&lying));
+    let upright = |seen: &Detection| {
+        let area = Area::new(seen.area.top(), 1.0 - seen.area.right(), seen.area.bottom(), 1.0 - seen.area.left());
+        Detection { area: area.unwrap(), ..*seen }
+    };
+    let back: Vec<Detection> = found.iter().map(upright).collect();
+    let (hits, _) = met(&back);
+    assert!(hits >= 15, "{hits} of 29 faces of a photograph that lies on its side");
+}
+
+#[test]
+fn what_is_seen_weakly_is_told_apart_and_is_no_duplicate() {
+    let small = Owned::still(&image::imageops::thumbnail(&photograph(), 240, 174));
+    let networks = vec![NetworkFile::Bundled(Family::YuNet)];
+    let setup = FaceSetup { networks, detail: Detail::Fast, score: 0.8, threads: 1, stills: false };
+    let mut detector = face_detector(&runtime(), &setup).unwrap();
+    assert!(detector.weak().is_empty());
+    let found = detect(&mut *detector, &small);
+    let weak = detector.weak().to_vec();
+    assert!(!weak.is_empty() && weak.iter().all(|seen| (0.4..0.8).contains(&seen.score.value())), "{weak:?}");
+    assert!(found.iter().all(|seen| seen.score.value() >= 0.8));
+    let most = |area: Area| found.iter().map(|seen| seen.area.iou(area)).fold(0.0, f32::max);
+    assert!(weak.iter().all(|seen| most(seen.area) < 0.5));
+    let grey = RgbImage::from_pixel(64, 64, image::Rgb([90, 120, 140]));
+    assert_eq!(detect(&mut *detector, &Owned::still(&grey)), []);
+    assert!(detector.weak().is_empty(), "nothing of the last picture is told of this one");
+}
+
+#[test]
+fn a_closer_look_finds_small_faces_and_appends_none_twice() {
+    // In a look 640 pixels long its faces are some eight pixels high, which is too little.
+    let mut wide = RgbImage::from_pixel(1280, 720, image::Rgb([90, 120, 140]));
+    image::imageops::overlay(&mut wide, &image::imageops::thumbnail(&photograph(), 320, 231), 900, 400);
+    let picture = Owned::still(&wide);
+    let mut detector = faces(Family::YuNet, Detail::Fast);
+    let mut found = detect(&mut *detector, &picture);
+    let before = found.len();
+    let part = |left: f32, top: f32, right: f32, bottom: f32| {
+        let (x, y) = (|share: f32| (900.0 + share * 320.0) / 1280.0, |share: f32| (400.0 + share * 231.0) / 720.0);
+        Area::new(x(left), y(top), x(right), y(bottom)).unwrap()
+    };
+    let places: Vec<Area> = (0..9u8)
+        .map(|at| {
+            let (column, row) = (f32::from(at % 3) * 0.3, f32::from(at / 3) * 0.2);
+            part(column, row, column + 0.4, row + 0.5)
+        })
+        .collect();
+    detector.look_closer(&picture.picture(), &places, &mut found).unwrap();
+    assert!(found.len() >= before + 5, "{before} before, {} after a closer look", found.len());
+    for (at, one) in found.iter().enumerate() {
+        assert!(found[..at].iter().all(|other| other.area.iou(one.area) < 0.5), "{one:?} is there twice");
+    }
+    let after = found.len();
+    detector.look_closer(&picture.picture(), &places, &mut found).unwrap();
+    assert_eq!(found.len(), after, "the same look again brings nothing");
+    detector.look_closer(&picture.picture(), &[], &mut found).unwrap();
+    assert_eq!(found.len(), after);
+}
+
+#[test]
 fn several_networks_give_one_list() {
     let networks = vec![NetworkFile::Bundled(Family::YuNet), NetworkFile::Bundled(Family::CenterFace)];
-    let setup = FaceSetup { networks, detail: Detail::Fast, score: 0.5, threads: 1 };
+    let setup = FaceSetup { networks, detail: Detail::Fast, score: 0.5, threads: 1, stills: false };
     let mut both = face_detector(&runtime(), &setup).unwrap();
     let found = detect(&mut *both, &Owned::still(&photograph()));
     assert_eq!(met(&found).0, 29);
@@ -209,7 +280,7 @@ fn a_network_of_another_family_is_refused_by_name() {
     ];
     for (family, path, told) in cases {
         let networks = vec![NetworkFile::Own { family, path: path.clone() }];
-        let setup = FaceSetup { networks, detail: Detail::Fast, score: 0.5, threads: 1 };
+        let setup = FaceSetup { networks, detail: Detail::Fast, score: 0.5, threads: 1, stills: false };
         let Err(error) = face_detector(&runtime(), &setup) else { panic!("{path:?} was taken as {family:?}") };
         assert!(matches!(error, ModelError::Family { .. }));
         assert!(error.to_string().contains(told), "{error}");
@@ -221,7 +292,8 @@ fn what_is_no_network_or_finds_something_else_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("own.onnx");
     std::fs::write(&path, b"not a network").unwrap();
-    let setup = |network, score| FaceSetup { networks: vec![network], detail: Detail::Fast, score, threads: 1 };
+    let setup =
+        |network, score| FaceSetup { networks: vec![network], detail: Detail::Fast, score, threads: 1, stills: false };
     let refused = |setup: &FaceSetup| face_detector(&runtime(), setup).err().map(|error| error.to_string());
     let own = NetworkFile::Own { family: Family::YuNet, path };
     assert!(refused(&setup(own, 0.5)).unwrap().contains("own.onnx"));

@@ -14,7 +14,7 @@ use frostglass_vault::Size;
 use crate::network::Family;
 
 /// More anchors than this above the threshold in one run are nonsense: no crowd has so many faces.
-pub(crate) const MOST_CANDIDATES: usize = 20_000;
+pub(crate) const MOST_CANDIDATES: usize = 40_000;
 
 /// A box that a network proposes, in pixels of its input.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -21,8 +21,12 @@ pub(crate) struct CheckArgs {
 
 pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<Done> {
     let config = Config::read(&args.config)?;
-    let files = face_networks(&config.faces.model).into_iter().chain([person_network(&config.persons.model)]);
-    let networks = files.map(|file| network_line(&file)).collect::<anyhow::Result<Vec<_>>>()?;
+    let mut files = face_networks(&config, Medium::Moving);
+    files.extend(
+        face_networks(&config, Medium::Stills).into_iter().filter(|file| !files.contains(file)).collect::<Vec<_>>(),
+    );
+    files.push(person_network(&config.persons.model));
+    let networks = files.iter().map(network_line).collect::<anyhow::Result<Vec<_>>>()?;
     let looks = format!(
         "{:?} on clips and cameras, {:?} on pictures",
         detail(&config, Medium::Moving),

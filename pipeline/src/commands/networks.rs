@@ -38,10 +38,11 @@ impl Networks {
             eprintln!("frostglass: note: using ONNX Runtime from {path} (SHA-256 {hash}), which is not pinned");
         }
         let faces = FaceSetup {
-            networks: face_networks(&config.faces.model),
+            networks: face_networks(config, medium),
             detail: detail(config, medium),
             score: config.faces.score,
             threads: 1,
+            stills: medium == Medium::Stills,
         };
         let wanted = config.persons.rule != PersonRule::None || (medium == Medium::Moving && config.events.motion);
         let persons = wanted.then(|| person_network(&config.persons.model));
@@ -148,8 +149,13 @@ pub(crate) fn detail(config: &Config, medium: Medium) -> Detail {
 }
 
 /// The files of the face networks.
-pub(crate) fn face_networks(model: &FaceModel) -> Vec<NetworkFile> {
-    match model {
+pub(crate) fn face_networks(config: &Config, medium: Medium) -> Vec<NetworkFile> {
+    match &config.faces.model {
+        // A still has the time for the network that finds more; whoever wants it fast says so.
+        FaceModel::Fitting if medium == Medium::Stills && detail(config, medium) == Detail::Thorough => {
+            vec![NetworkFile::Bundled(Family::CenterFace)]
+        }
+        FaceModel::Fitting => vec![NetworkFile::Bundled(Family::YuNet)],
         FaceModel::YuNet => vec![NetworkFile::Bundled(Family::YuNet)],
         FaceModel::CenterFace => vec![NetworkFile::Bundled(Family::CenterFace)],
         FaceModel::Both => vec![NetworkFile::Bundled(Family::YuNet), NetworkFile::Bundled(Family::CenterFace)],

@@ -82,9 +82,10 @@ impl Default for CameraFile {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct FacesFile {
-    /// `yunet` (fast), `centerface` (finds more), `both`, or an own file of one of these families. Default: `yunet`.
+    /// `yunet` (fast), `centerface` (finds more), `both`, or an own file of one of these families. Default: `yunet`, and
+    /// `centerface` for stills that are looked at thoroughly.
     #[schemars(with = "ModelFile")]
-    pub(super) model: Spanned<ModelFile>,
+    pub(super) model: Option<Spanned<ModelFile>>,
     /// `fast`, `balanced` or `thorough`. Default: `thorough` for stills, `balanced` for clips and cameras.
     pub(super) detail: Option<Detail>,
     /// `blur`, `mosaic` (stills only) or `solid`. Default: `blur`.
@@ -99,13 +100,7 @@ pub(super) struct FacesFile {
 
 impl Default for FacesFile {
     fn default() -> Self {
-        Self {
-            model: nowhere(ModelFile::Name("yunet".into())),
-            detail: None,
-            redact: StyleFile::Blur,
-            score: nowhere(0.5),
-            margin: nowhere(0.5),
-        }
+        Self { model: None, detail: None, redact: StyleFile::Blur, score: nowhere(0.5), margin: nowhere(0.5) }
     }
 }
 

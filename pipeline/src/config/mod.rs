@@ -176,6 +176,8 @@ pub struct Faces {
 /// Face networks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FaceModel {
+    /// Nothing was chosen: YuNet, and CenterFace for stills that are looked at thoroughly.
+    Fitting,
     /// Fast.
     YuNet,
     /// Finds more.

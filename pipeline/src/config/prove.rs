@@ -33,7 +33,7 @@ pub(super) fn prove(file: ConfigFile, folder: &Path) -> Result<Config, Vec<Fault
             repeat: camera.repeat,
         },
         faces: Faces {
-            model: proof.face_model(&faces.model),
+            model: faces.model.as_ref().map_or(FaceModel::Fitting, |model| proof.face_model(model)),
             detail: faces.detail,
             style: match faces.redact {
                 StyleFile::Blur => Style::Blur,
