@@ -48,7 +48,7 @@ pub enum FootageError {
         files: usize,
     },
     /// The labels are of another clip, or of a part of it.
-    #[error("{path}: {}, but {labels} of its labels: one line a frame is expected", frames_in_words(*.frames, *.more))]
+    #[error("{path}: {}, but {labels} labels: one line a frame is expected", frames_in_words(*.frames, *.more))]
     OtherCount {
         /// The clip or picture.
         path: PathBuf,
