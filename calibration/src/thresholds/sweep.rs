@@ -86,7 +86,7 @@ pub fn sweep(
         };
         let shown = match &mut footage {
             Footage::Clip(clip) => clip.look(|picture| show(picture, pictures.to_owned()))?,
-            folder @ Footage::Folder(_) => match folder.next(label)? {
+            folder @ Footage::Folder(_) => match folder.next_shot(label)? {
                 Shot::File(file) => Clip::open(&file)?.look(|picture| show(picture, file.clone()))?,
                 Shot::Frame(_) | Shot::Absent => None,
             },
