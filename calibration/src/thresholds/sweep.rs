@@ -45,7 +45,7 @@ pub enum SweepError {
         /// Which detail.
         detail: &'static str,
         /// What it said.
-        source: DetectError,
+        source: Box<DetectError>,
     },
 }
 
@@ -166,7 +166,7 @@ impl Look {
         self.network.detect(picture, &mut found).map_err(|source| SweepError::Detect {
             picture: scene.label.record.image.clone(),
             detail: self.detail,
-            source,
+            source: Box::new(source),
         })?;
         let mut mask = vec![false; scene.free.len()];
         let mut counted: Option<(usize, Counts)> = None;
