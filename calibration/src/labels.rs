@@ -90,6 +90,15 @@ pub enum Track {
     Name(String),
 }
 
+impl fmt::Display for Track {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Name(name) => name.fmt(f),
+        }
+    }
+}
+
 /// Why labels can not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LabelError {

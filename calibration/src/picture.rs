@@ -1,7 +1,7 @@
-//! Pictures from files, as grey levels.
+//! Pictures from files, in colour and as grey levels.
 //!
 //! Read as OpenCV's `imread` and `cvtColor` read them: upright (EXIF), colour to grey in 8 bits with OpenCV's own
-//! integers. Which file belongs to a label is decided here too.
+//! integers. Which file belongs to a label is decided here too; clips are `footage`'s business.
 //!
 //! **Invariant:** a file that can not be read is an error, never an empty or partly decoded picture: whoever measures
 //! what leaks must not measure something else.
@@ -53,16 +53,27 @@ pub fn find(folder: &Path, image: &str) -> Option<PathBuf> {
     all.into_iter().find(|file| file.is_file())
 }
 
-/// Reads a picture, turns it upright, and gives its grey levels (0 to 255, whole numbers).
+/// Reads a picture and turns it upright.
 ///
 /// # Errors
 /// The file can not be read, or what is in it is no whole picture.
-pub fn read_grey(file: &Path) -> Result<Plane, PictureError> {
+pub fn read(file: &Path) -> Result<RgbImage, PictureError> {
     let bytes = fs::read(file).map_err(|source| PictureError::Read { file: file.to_owned(), source })?;
-    let picture = decode(&bytes).map_err(|source| PictureError::Decode { file: file.to_owned(), source })?.into_rgb8();
+    Ok(decode(&bytes).map_err(|source| PictureError::Decode { file: file.to_owned(), source })?.into_rgb8())
+}
+
+/// Reads a picture, turns it upright, and gives its grey levels.
+///
+/// # Errors
+/// As of [`read()`].
+pub fn read_grey(file: &Path) -> Result<Plane, PictureError> {
+    Ok(grey(&read(file)?))
+}
+
+/// The grey levels of a picture: 0 to 255, whole numbers.
+pub fn grey(picture: &RgbImage) -> Plane {
     let (width, height) = (picture.width() as usize, picture.height() as usize);
-    let values = picture.pixels().map(|pixel| f32::from(luma(pixel.0))).collect();
-    Ok(Plane { width, height, values })
+    Plane { width, height, values: picture.pixels().map(|pixel| f32::from(luma(pixel.0))).collect() }
 }
 
 fn decode(bytes: &[u8]) -> Result<DynamicImage, image::ImageError> {

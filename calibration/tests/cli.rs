@@ -92,12 +92,17 @@ fn what_can_not_be_measured_ends_with_1_and_says_why() {
             redacted: ".",
             says: "gt.jsonl:1: face 0 is 40×40 at (900, 9): wholly outside of its picture of 230×141",
         },
-        Case { labels: fine, original: "nowhere", redacted: ".", says: "nowhere: no such folder; the originals are" },
+        Case {
+            labels: fine,
+            original: "nowhere",
+            redacted: ".",
+            says: "nowhere: no such file or folder; the originals are",
+        },
         Case {
             labels: fine,
             original: ".",
             redacted: "nowhere",
-            says: "nowhere: no such folder; the redacted pictures",
+            says: "nowhere: no such file or folder; the redacted pictures",
         },
         Case { labels: fine, original: ".", redacted: "jpeg", says: "none of the 1 labelled pictures is here" },
     ];
@@ -121,4 +126,41 @@ fn wrong_use_ends_with_2() {
         assert_eq!(code, 2, "{more:?}: {error}");
     }
     Command::new(env!("CARGO_BIN_EXE_frostglass-calibrate")).arg("leak").assert().code(2);
+}
+
+#[test]
+fn boxes_that_are_none_are_refused_with_their_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let labels = folder.path().join("gt.jsonl");
+    for (face, says) in [
+        (r#"{"x":NaN,"y":1,"w":9,"h":9}"#, "gt.jsonl:2: not a label: "),
+        (r#"{"x":1e999,"y":1,"w":9,"h":9}"#, "gt.jsonl:2: not a label: "),
+        (r#"{"x":null,"y":1,"w":9,"h":9}"#, "gt.jsonl:2: not a label: "),
+        (r#"{"x":1,"y":1,"w":-9,"h":9}"#, "gt.jsonl:2: face 0 is -9×9 at (1, 1): a box has finite numbers"),
+        (r#"{"x":1,"y":1,"w":9,"h":-0.5}"#, "gt.jsonl:2: face 0 is 9×-0.5 at (1, 1): a box has finite numbers"),
+    ] {
+        let text = format!("{{\"image\":\"solvay.jpg\"}}\n{{\"image\":\"solvay.jpg\",\"faces\":[{face}]}}\n");
+        fs::write(&labels, text).unwrap();
+        let (code, out, error) = leak(&labels, &fixtures(), &fixtures(), &[]);
+        assert_eq!((code, out.as_str()), (1, ""), "{face}");
+        assert!(error.contains(says), "{face}: {error}");
+    }
+}
+
+#[test]
+fn a_contact_sheet_is_a_picture_of_what_leaked() {
+    let folder = tempfile::tempdir().unwrap();
+    let sheet = folder.path().join("sheet.png");
+    let more = ["--contact-sheet", sheet.to_str().unwrap()];
+    let (code, _, error) = leak(&fixtures().join("solvay.jsonl"), &fixtures(), &redacted("same"), &more);
+    assert_eq!((code, error.as_str()), (0, ""));
+    let wide = image::open(&sheet).unwrap().into_rgb8();
+    let (code, _, _) = leak(&fixtures().join("solvay.jsonl"), &fixtures(), &redacted("black"), &more);
+    assert_eq!(code, 0);
+    let narrow = image::open(&sheet).unwrap().into_rgb8();
+    assert!(wide.width() > 2 * narrow.width(), "three pairs, and none");
+    let nowhere = ["--contact-sheet", "/nowhere/sheet.png"];
+    let (code, _, error) = leak(&fixtures().join("solvay.jsonl"), &fixtures(), &redacted("same"), &nowhere);
+    assert_eq!(code, 1);
+    assert!(error.contains("/nowhere/sheet.png: writing failed: No such file"), "{error}");
 }

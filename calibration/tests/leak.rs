@@ -6,10 +6,11 @@ mod common;
 use std::fs;
 
 use common::{fixtures, labels, original, redacted};
+use frostglass_calibration::footage::FootageError;
 use frostglass_calibration::leak::{LeakError, Measured, Report, Settings, measure};
 
 fn measured(name: &str) -> Measured {
-    measure(&labels(), &fixtures(), &redacted(name), Settings::default(), &|| {}).unwrap()
+    measure(&labels(), &fixtures(), &redacted(name), Settings::default(), None, &|| {}).unwrap()
 }
 
 fn report(name: &str) -> Report {
@@ -102,7 +103,7 @@ fn a_picture_that_never_left_leaks_nothing_and_is_counted() {
     labels.push(labels[0].clone());
     labels[2].record.image = "absent.jpg".into();
     let originals = folder.path().join("originals");
-    let report = measure(&labels, &originals, &redacted("same"), Settings::default(), &|| {}).unwrap().report();
+    let report = measure(&labels, &originals, &redacted("same"), Settings::default(), None, &|| {}).unwrap().report();
     assert_eq!((report.images, report.suppressed_frames, report.orig_missing), (2, 1, 1));
     assert_eq!((report.overall.n, report.overall.leaked), (6, 3));
 }
@@ -111,8 +112,8 @@ fn a_picture_that_never_left_leaks_nothing_and_is_counted() {
 #[test]
 fn a_folder_without_any_of_the_pictures_is_refused() {
     let empty = tempfile::tempdir().unwrap();
-    let error = measure(&labels(), &fixtures(), empty.path(), Settings::default(), &|| {}).unwrap_err();
-    assert!(matches!(error, LeakError::NonePresent { labelled: 1, .. }), "{error}");
+    let error = measure(&labels(), &fixtures(), empty.path(), Settings::default(), None, &|| {}).unwrap_err();
+    assert!(matches!(error, LeakError::Footage(FootageError::NonePresent { labelled: 1, .. })), "{error}");
 }
 
 #[test]
@@ -122,7 +123,7 @@ fn a_redacted_picture_that_can_not_be_read_is_an_error_and_never_a_verdict() {
     let progressive = fs::read(fixtures().join("jpeg/progressive.jpg")).unwrap();
     for bytes in [&whole[..whole.len() / 2], &progressive[..progressive.len() / 2], &[][..], &b"no picture"[..]] {
         fs::write(folder.path().join("solvay.jpg"), bytes).unwrap();
-        let error = measure(&labels(), &fixtures(), folder.path(), Settings::default(), &|| {}).unwrap_err();
+        let error = measure(&labels(), &fixtures(), folder.path(), Settings::default(), None, &|| {}).unwrap_err();
         assert!(error.to_string().contains("solvay.jpg: decoding the picture failed"), "{error}");
     }
 }
@@ -133,7 +134,7 @@ fn tracks_are_counted_and_drawn_as_wholes() {
     for (track, face) in labels[0].record.faces.iter_mut().enumerate() {
         face.track = Some(frostglass_calibration::labels::Track::Number(track as i64 / 2));
     }
-    let report = measure(&labels, &fixtures(), &redacted("same"), Settings::default(), &|| {}).unwrap().report();
+    let report = measure(&labels, &fixtures(), &redacted("same"), Settings::default(), None, &|| {}).unwrap().report();
     let tracks = report.tracks.unwrap();
     assert_eq!((tracks.n, tracks.with_any_leaked_frame, tracks.longest_leak_run_frames), (2, 2, 2));
     assert_eq!(report.bootstrap_units, "tracks");

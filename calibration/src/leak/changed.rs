@@ -75,6 +75,12 @@ fn face_height(target: &Target) -> f64 {
     target.h.max(4.0)
 }
 
+/// A labelled box on whole pixels: left, top, right, bottom (not included). `None` when nothing of it lies in the picture.
+pub(crate) fn pixels_of_box(target: &Target, width: usize, height: usize) -> Option<[usize; 4]> {
+    let Cut { left, top, width, height, .. } = Cut::new(target, width, height)?;
+    Some([left, top, left + width, top + height])
+}
+
 /// How much of a labelled box was changed; `None` when that can not be decided: nothing of it lies in the picture, or
 /// it is blank and unchanged.
 ///

@@ -5,26 +5,35 @@
 //! outside of every labelled face (grown by a margin, ignored ones too) and outside of zones.
 //!
 //! **Invariant:** nothing is dropped in silence. A redacted picture that is absent hides all of its faces and is
-//! counted; an original that is absent, and a face that nobody could decide on, are counted; a picture that can not be
-//! read, or is not the one that was labelled, ends the measurement.
+//! counted, and so is a frame that a redacted clip lacks at its end; an original that is absent, and a face that nobody
+//! could decide on, are counted; a picture that can not be read, or is not the one that was labelled, a clip that has
+//! frames without labels, or an original that has less of them than labels, ends the measurement.
 //!
-//! How figures are summed up is `report`'s business.
+//! How figures are summed up is `report`'s and `tracks`' business, how the worst leaks are shown `worst`'s and `sheet`'s.
 
 mod changed;
+mod font;
+mod measure;
 mod report;
+mod sheet;
 mod table;
+mod tracks;
+mod worst;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use rayon::prelude::*;
-
+pub(crate) use self::changed::pixels_of_box;
 pub use self::changed::{Redacted, altered_pixels, redacted_share};
-pub use self::report::{Group, OverRedaction, Report, Tracks};
+pub use self::measure::measure;
+pub(crate) use self::measure::{check_size, free_pixels};
+pub use self::report::{Group, OverRedaction, Report};
+pub use self::sheet::contact_sheet;
+pub use self::tracks::{TrackGroup, Tracks};
+pub use self::worst::{Exhibit, WorstLeaks};
 use crate::bootstrap::Bootstrap;
-use crate::filter::Plane;
-use crate::labels::{LabelError, Labelled, Place, Record, Target};
-use crate::picture::{PictureError, find, read_grey};
-use crate::resize::resize_area;
+use crate::footage::FootageError;
+use crate::labels::{LabelError, Place, Target};
+use crate::picture::PictureError;
 
 /// Less than this share of the box changed: nobody tried to hide the face.
 pub const MISSED: f64 = 0.3;
@@ -60,24 +69,6 @@ impl Default for Settings {
 /// Why a measurement can not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum LeakError {
-    /// A folder is not there.
-    #[error("{folder}: no such folder; the {what} are looked up in it")]
-    NoFolder {
-        /// The folder.
-        folder: PathBuf,
-        /// `originals` or `redacted pictures`.
-        what: &'static str,
-    },
-    /// Not one of the labelled pictures is there: most likely the wrong folder, which would look like a perfect redactor.
-    #[error("{folder}: none of the {labelled} labelled pictures is here, such as {example}: is it the right folder?")]
-    NonePresent {
-        /// The folder.
-        folder: PathBuf,
-        /// How many were looked for.
-        labelled: usize,
-        /// The first of them.
-        example: String,
-    },
     /// A picture is not the one that was labelled.
     #[error("{place}: labelled as {labelled_width}×{labelled_height}, but {file} has {width}×{height} pixels")]
     OtherSize {
@@ -97,6 +88,9 @@ pub enum LeakError {
     /// Labels that do not fit.
     #[error(transparent)]
     Labels(#[from] LabelError),
+    /// Pictures or frames that can not be had.
+    #[error(transparent)]
+    Footage(#[from] FootageError),
     /// A picture that can not be read.
     #[error(transparent)]
     Picture(#[from] PictureError),
@@ -111,6 +105,8 @@ pub struct Measured {
     pub pictures: Vec<MeasuredPicture>,
     /// Labels whose original is not there.
     pub originals_missing: usize,
+    /// Labelled frames that come after the end of the redacted clip. Each is among the pictures, as one that never left.
+    pub ended_early: usize,
 }
 
 /// What was measured of one picture.
@@ -146,158 +142,4 @@ pub struct Beside {
     pub altered: usize,
     /// All of them.
     pub pixels: usize,
-}
-
-/// Measures redacted pictures against labels, several at a time on rayon's threads.
-///
-/// Files are found as [`find`] says; a redacted picture of another size is brought to the original's. `done` is called
-/// after each picture.
-///
-/// # Errors
-/// A folder that is not there or has none of the pictures; labels that do not fit their picture; a picture that can not
-/// be read. The first in the order of the labels is reported.
-pub fn measure(
-    labels: &[Labelled],
-    originals: &Path,
-    redacted: &Path,
-    settings: Settings,
-    done: &(dyn Fn() + Sync),
-) -> Result<Measured, LeakError> {
-    for (folder, what) in [(originals, "originals"), (redacted, "redacted pictures")] {
-        if !folder.is_dir() {
-            return Err(LeakError::NoFolder { folder: folder.to_owned(), what });
-        }
-        if labels.iter().all(|label| find(folder, &label.record.image).is_none()) {
-            let example = labels.first().map(|label| label.record.image.clone()).unwrap_or_default();
-            return Err(LeakError::NonePresent { folder: folder.to_owned(), labelled: labels.len(), example });
-        }
-    }
-    let measured: Vec<Result<Option<MeasuredPicture>, LeakError>> = labels
-        .par_iter()
-        .map(|label| {
-            let measured = measure_one(label, originals, redacted, settings);
-            done();
-            measured
-        })
-        .collect();
-    let measured: Vec<_> = measured.into_iter().collect::<Result<_, _>>()?;
-    let originals_missing = measured.iter().filter(|picture| picture.is_none()).count();
-    Ok(Measured { settings, pictures: measured.into_iter().flatten().collect(), originals_missing })
-}
-
-/// `None` when there is no original.
-fn measure_one(
-    Labelled { record, place }: &Labelled,
-    originals: &Path,
-    redacted: &Path,
-    settings: Settings,
-) -> Result<Option<MeasuredPicture>, LeakError> {
-    let Some(original_file) = find(originals, &record.image) else {
-        return Ok(None);
-    };
-    let original = read_grey(&original_file)?;
-    check_size(record, place, &original_file, &original)?;
-    let counted = match settings.counted {
-        Counted::Faces => &record.faces,
-        Counted::Persons => &record.persons,
-    };
-    let counted = counted.iter().enumerate().filter(|(_, target)| !target.ignore);
-    let mut measured = MeasuredPicture {
-        place: place.clone(),
-        image: record.image.clone(),
-        boxes: Vec::new(),
-        undecidable: 0,
-        beside: None,
-    };
-    let Some(redacted_file) = find(redacted, &record.image) else {
-        measured.boxes = counted
-            .map(|(index, target)| MeasuredBox { index, target: target.clone(), redacted: Redacted::WHOLLY })
-            .collect();
-        return Ok(Some(measured));
-    };
-    let mut redacted = read_grey(&redacted_file)?;
-    if (redacted.width, redacted.height) != (original.width, original.height) {
-        redacted = resize_area(&redacted, original.width, original.height);
-    }
-    for (index, target) in counted {
-        match redacted_share(&original, &redacted, target) {
-            Some(redacted) => measured.boxes.push(MeasuredBox { index, target: target.clone(), redacted }),
-            None => measured.undecidable += 1,
-        }
-    }
-    let free = free_pixels(record, settings, original.width, original.height);
-    let altered =
-        altered_pixels(&original, &redacted).into_iter().zip(&free).filter(|&(altered, &free)| altered && free);
-    measured.beside = Some(Beside { altered: altered.count(), pixels: free.iter().filter(|&&free| free).count() });
-    Ok(Some(measured))
-}
-
-fn check_size(record: &Record, place: &Place, file: &Path, original: &Plane) -> Result<(), LeakError> {
-    let (width, height) = (original.width, original.height);
-    let says = |labelled: Option<u32>, is: usize| labelled.is_none_or(|labelled| labelled as usize == is);
-    if !says(record.width, width) || !says(record.height, height) {
-        return Err(LeakError::OtherSize {
-            place: place.clone(),
-            labelled_width: record.width.unwrap_or_default(),
-            labelled_height: record.height.unwrap_or_default(),
-            file: file.to_owned(),
-            width,
-            height,
-        });
-    }
-    let side = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
-    Ok(record.check_fits(place, side(width), side(height))?)
-}
-
-/// Where nothing should have been redacted: outside of the grown boxes and of the zones.
-fn free_pixels(record: &Record, settings: Settings, width: usize, height: usize) -> Vec<bool> {
-    let mut free = vec![true; width * height];
-    let mut take = |left: f64, top: f64, right: f64, bottom: f64| {
-        let (left, right) = (clamped(left, width), clamped(right, width));
-        for row in free.chunks_exact_mut(width).take(clamped(bottom, height)).skip(clamped(top, height)) {
-            row[left..right.max(left)].fill(false);
-        }
-    };
-    let persons = record.persons.iter().filter(|_| settings.counted == Counted::Persons);
-    for Target { x, y, w, h, .. } in record.faces.iter().chain(persons) {
-        let (across, down) = (settings.margin * w, settings.margin * h);
-        take(x - across, y - down, (x + w + across).trunc() + 1.0, (y + h + down).trunc() + 1.0);
-    }
-    for Target { x, y, w, h, .. } in &record.zones {
-        take(*x, *y, x + w, y + h);
-    }
-    free
-}
-
-/// A whole position in `0..=length`, towards zero as Python's `int`.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped before")]
-fn clamped(position: f64, length: usize) -> usize {
-    position.clamp(0.0, length as f64) as usize
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn margins_and_zones_are_not_too_much_redaction() {
-        let record: Record = serde_json::from_str(
-            r#"{"image":"a","faces":[{"x":4,"y":4,"w":2,"h":2,"ignore":true}],"persons":[{"x":0,"y":0,"w":10,"h":1}],
-                "zones":[{"x":-5,"y":8.9,"w":6.5,"h":99}]}"#,
-        )
-        .unwrap();
-        let rows = |counted| {
-            let settings = Settings { counted, margin: 0.5, ..Settings::default() };
-            let free = free_pixels(&record, settings, 10, 10);
-            free.chunks(10).map(|row| row.iter().map(|&f| if f { '.' } else { '#' }).collect()).collect::<Vec<String>>()
-        };
-        let faces = rows(Counted::Faces);
-        assert_eq!(faces[2], "..........");
-        assert_eq!(faces[3], "...#####..");
-        assert_eq!(faces[7], "...#####..");
-        assert_eq!(faces[8], "#.........");
-        let persons = rows(Counted::Persons);
-        assert_eq!(persons[0], "##########");
-        assert_eq!(persons[1], "##########");
-    }
 }

@@ -1,4 +1,5 @@
-//! The figures that a measurement comes to: by size of the face, by whatever else the labels know, by track.
+//! The figures that a measurement comes to: by size of the face and by whatever else the labels know; by track, see
+//! `tracks`.
 //!
 //! **Invariant:** a rate over nothing is absent (`null`), never 0.
 //!
@@ -7,13 +8,12 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
+use super::tracks::{Tracks, Unit};
 use super::{Beside, Counted, MISSED, Measured, MeasuredBox, MeasuredPicture, Settings};
 use crate::bootstrap::{Bootstrap, Interval, Part, quantile};
-use crate::labels::Track;
 
 /// All figures of a measurement. As JSON it has the names that `leak_eval.py` gave them, and some more.
 #[derive(Debug, Clone, Serialize)]
@@ -24,6 +24,8 @@ pub struct Report {
     pub orig_missing: usize,
     /// Pictures without a redacted one: nothing leaked, nothing was shown.
     pub suppressed_frames: usize,
+    /// Of these, labelled frames after the end of a redacted clip.
+    pub ended_early: usize,
     /// Boxes that are blank in the original and unchanged.
     pub undecidable: usize,
     /// `faces` or `persons`.
@@ -45,6 +47,8 @@ pub struct Report {
     /// By height of the box in pixels.
     #[serde(serialize_with = "in_order")]
     pub by_height: Vec<(String, Group)>,
+    /// Those of 16 pixels and more.
+    pub at_least_16: Group,
     /// By attribute and its value, where the labels have few values for one.
     pub by_attr: BTreeMap<String, BTreeMap<String, Group>>,
     /// Where labels have tracks.
@@ -64,6 +68,8 @@ pub struct Group {
     pub leaked: usize,
     /// The share of them.
     pub leak_rate: Option<f64>,
+    /// The same of 10,000: of so many faces (of a clip: faces in frames), so many leak.
+    pub leaked_per_10000: Option<f64>,
     /// Its Wilson interval, each box for itself.
     pub ci95: [f64; 2],
     /// Its bootstrap interval.
@@ -78,19 +84,6 @@ pub struct Group {
     pub missed_interval: Option<Interval>,
     /// How much of a box was changed on average.
     pub mean_redacted: Option<f64>,
-}
-
-/// Faces over time.
-#[derive(Debug, Clone, Serialize)]
-pub struct Tracks {
-    /// How many.
-    pub n: usize,
-    /// Of these, with at least one frame in which the face leaked.
-    pub with_any_leaked_frame: usize,
-    /// The bootstrap interval of their share.
-    pub interval: Option<Interval>,
-    /// The most labelled frames of one track that leaked in a row.
-    pub longest_leak_run_frames: usize,
 }
 
 /// What was redacted and should not have been.
@@ -123,6 +116,7 @@ impl Measured {
             images: self.pictures.len(),
             orig_missing: self.originals_missing,
             suppressed_frames: self.pictures.iter().filter(|picture| picture.beside.is_none()).count(),
+            ended_early: self.ended_early,
             undecidable: self.pictures.iter().map(|picture| picture.undecidable).sum(),
             target: match counted {
                 Counted::Faces => "faces",
@@ -136,6 +130,7 @@ impl Measured {
             bootstrap_units: if tracks.is_some() { "tracks" } else { "pictures" },
             overall: group(&all),
             by_height: by_height(&all).into_iter().map(|(name, rows)| (name.to_owned(), group(&rows))).collect(),
+            at_least_16: group(&all.iter().copied().filter(|row| row.measured.target.h >= 16.0).collect::<Vec<_>>()),
             by_attr: by_attribute(&all)
                 .into_iter()
                 .map(|(name, values)| (name, values.into_iter().map(|(value, rows)| (value, group(&rows))).collect()))
@@ -152,20 +147,13 @@ impl Measured {
 }
 
 /// A box, and what it stands and falls with.
-struct Row<'a> {
-    unit: Unit<'a>,
-    measured: &'a MeasuredBox,
-}
-
-/// What is drawn as a whole. Track names are unique in a folder of a label file.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Unit<'a> {
-    Track(&'a Arc<Path>, &'a Path, &'a Track),
-    Picture(&'a Arc<Path>, usize),
+pub(super) struct Row<'a> {
+    pub(super) unit: Unit<'a>,
+    pub(super) measured: &'a MeasuredBox,
 }
 
 impl<'a> Row<'a> {
-    fn of_picture(picture: &'a MeasuredPicture) -> impl Iterator<Item = Self> {
+    pub(super) fn of_picture(picture: &'a MeasuredPicture) -> impl Iterator<Item = Self> {
         picture.boxes.iter().map(move |measured| {
             let file = &picture.place.file;
             let folder = Path::new(&picture.image).parent().unwrap_or(Path::new(""));
@@ -177,7 +165,7 @@ impl<'a> Row<'a> {
         })
     }
 
-    fn redacted(&self) -> f64 {
+    pub(super) fn redacted(&self) -> f64 {
         self.measured.redacted.of_box
     }
 }
@@ -195,6 +183,7 @@ impl Group {
             n,
             leaked,
             leak_rate: rate(leaked),
+            leaked_per_10000: rate(leaked).map(|rate| 10_000.0 * rate),
             ci95: wilson(leaked, n),
             leak_interval: interval(&is_leaked),
             leak_rate_ellipse: rate(count(&|row| row.measured.redacted.of_ellipse < threshold)),
@@ -217,25 +206,6 @@ fn parts(rows: &[&Row<'_>], is: &dyn Fn(&Row<'_>) -> bool) -> Vec<Part> {
     units.into_values().collect()
 }
 
-impl Tracks {
-    fn new(rows: &[Row<'_>], threshold: f64, bootstrap: Bootstrap) -> Option<Self> {
-        let mut tracks: BTreeMap<&Unit<'_>, Vec<bool>> = BTreeMap::new();
-        for row in rows.iter().filter(|row| matches!(row.unit, Unit::Track(..))) {
-            tracks.entry(&row.unit).or_default().push(row.redacted() < threshold);
-        }
-        let any = |frames: &Vec<bool>| frames.contains(&true);
-        let parts: Vec<Part> =
-            tracks.values().map(|frames| Part { count: if any(frames) { 1.0 } else { 0.0 }, among: 1.0 }).collect();
-        let longest = |frames: &Vec<bool>| frames.split(|leaked| !leaked).map(<[bool]>::len).max().unwrap_or(0);
-        (!tracks.is_empty()).then(|| Self {
-            n: tracks.len(),
-            with_any_leaked_frame: tracks.values().filter(|frames| any(frames)).count(),
-            interval: bootstrap.of_quotient(&parts),
-            longest_leak_run_frames: tracks.values().map(longest).max().unwrap_or(0),
-        })
-    }
-}
-
 impl OverRedaction {
     fn new(pictures: &[MeasuredPicture], bootstrap: Bootstrap) -> Option<Self> {
         let beside: Vec<Beside> = pictures.iter().filter_map(|picture| picture.beside).collect();
@@ -255,7 +225,7 @@ impl OverRedaction {
 }
 
 /// Height in pixels: from, to (not included).
-const HEIGHTS: [(&str, f64, f64); 4] =
+pub(super) const HEIGHTS: [(&str, f64, f64); 4] =
     [("<16", 0.0, 16.0), ("16-32", 16.0, 32.0), ("32-64", 32.0, 64.0), (">=64", 64.0, f64::INFINITY)];
 
 fn by_height<'r, 'a>(rows: &[&'r Row<'a>]) -> Vec<(&'static str, Vec<&'r Row<'a>>)> {
@@ -284,7 +254,7 @@ fn by_attribute<'r, 'a>(rows: &[&'r Row<'a>]) -> BTreeMap<String, BTreeMap<Strin
 }
 
 /// Wilson, 1927: an interval for a share of independent cases that holds at 0 and at 1 too.
-fn wilson(count: usize, n: usize) -> [f64; 2] {
+pub(super) fn wilson(count: usize, n: usize) -> [f64; 2] {
     if n == 0 {
         return [0.0, 0.0];
     }
@@ -296,6 +266,7 @@ fn wilson(count: usize, n: usize) -> [f64; 2] {
     [((centre - reach) / scale).max(0.0), ((centre + reach) / scale).min(1.0)]
 }
 
-fn in_order<S: Serializer>(groups: &[(String, Group)], serializer: S) -> Result<S::Ok, S::Error> {
+/// Groups as an object whose keys keep their order.
+pub(super) fn in_order<S: Serializer, G: Serialize>(groups: &[(String, G)], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(groups.iter().map(|(name, group)| (name, group)))
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, Write};
 
 use super::report::{Group, Report};
+use super::tracks::Tracks;
 use super::{MISSED, Measured};
 use crate::bootstrap::Interval;
 
@@ -15,6 +16,17 @@ impl fmt::Display for Report {
             "pictures: {images}; without a redacted one: {suppressed_frames}; originals missing: {orig_missing}; \
              {target} that can not be decided: {undecidable}"
         )?;
+        if self.ended_early > 0 {
+            writeln!(
+                f,
+                "the redacted clip ends {} frames before the labels do: these never left, nothing of them counts as leaked; \
+                 if it lost them elsewhere, frames were compared with their neighbours",
+                self.ended_early
+            )?;
+        }
+        if self.overall.n == 0 {
+            writeln!(f, "no {target} are labelled in these pictures: there is nothing that could leak")?;
+        }
         writeln!(
             f,
             "leaked: under {:.0} % of the box changed; missed: under {:.0} %",
@@ -40,15 +52,14 @@ impl fmt::Display for Report {
                 write_row(f, &format!("{name} = {value}"), group)?;
             }
         }
+        if let Some(per) = self.overall.leaked_per_10000 {
+            let interval = self.overall.leak_interval.map_or_else(String::new, |Interval { low, high }| {
+                format!(" (95 %: {:.0} – {:.0})", low * 10_000.0, high * 10_000.0)
+            });
+            writeln!(f, "\nof 10,000 {target}, {per:.0} leak{interval}")?;
+        }
         if let Some(tracks) = &self.tracks {
-            writeln!(
-                f,
-                "\ntracks: {} of {} leak in at least one frame (95 %: {} % of them); most leaked frames in a row: {}",
-                tracks.with_any_leaked_frame,
-                tracks.n,
-                range(tracks.interval),
-                tracks.longest_leak_run_frames
-            )?;
+            write_tracks(f, tracks)?;
         }
         if let Some(over) = &self.over_redaction {
             writeln!(
@@ -67,6 +78,27 @@ impl fmt::Display for Report {
         }
         Ok(())
     }
+}
+
+fn write_tracks(f: &mut fmt::Formatter<'_>, tracks: &Tracks) -> fmt::Result {
+    let row = |name: &str, n: usize, leaked: usize, [low, high]: [f64; 2]| {
+        let interval = format!("{:.1} – {:.1}", low * 100.0, high * 100.0);
+        format!("{name:<28} {n:>6} {leaked:>6} {:>7.1} {interval:>15}", 100.0 * leaked as f64 / n as f64)
+    };
+    writeln!(
+        f,
+        "\ntracks with at least one leaked frame (95 %: Wilson, each track a case; drawn by bootstrap: {} %)",
+        range(tracks.interval)
+    )?;
+    writeln!(f, "{}", row("all tracks", tracks.n, tracks.with_any_leaked_frame, tracks.ci95))?;
+    for (name, group) in tracks.by_height.iter().filter(|(_, group)| group.n > 0) {
+        writeln!(f, "{}", row(&format!("while {name} px high"), group.n, group.with_any_leaked_frame, group.ci95))?;
+    }
+    let large = &tracks.at_least_16;
+    if large.n > 0 {
+        writeln!(f, "{}", row("while 16 px high or more", large.n, large.with_any_leaked_frame, large.ci95))?;
+    }
+    writeln!(f, "most leaked frames of one track in a row: {}\n", tracks.longest_leak_run_frames)
 }
 
 fn write_row(f: &mut fmt::Formatter<'_>, name: &str, group: &Group) -> fmt::Result {

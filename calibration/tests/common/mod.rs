@@ -106,3 +106,66 @@ pub(crate) fn redacted(name: &str) -> PathBuf {
     fs::rename(part, folder.join("solvay").with_extension(suffix)).unwrap();
     folder
 }
+
+/// A clip of the bundled cut: a window of 180×120 that moves over it, `FRAMES` times, the faces' places as tracks.
+pub(crate) struct MadeClip {
+    pub(crate) frames: Vec<RgbImage>,
+    pub(crate) labels: String,
+}
+
+pub(crate) const FRAMES: usize = 6;
+
+impl MadeClip {
+    pub(crate) fn new() -> Self {
+        let (picture, faces) = (original(), labels()[0].record.faces.clone());
+        let offset = |frame: usize| (8 * frame as u32, 4 * frame as u32);
+        let frames = (0..FRAMES).map(|frame| {
+            let (x, y) = offset(frame);
+            imageops::crop_imm(&picture, x, y, 180, 120).to_image()
+        });
+        let line = |frame: usize| {
+            let (x, y) = offset(frame);
+            let face = |(track, face): (usize, &Target)| {
+                let (x, y) = (face.x - f64::from(x), face.y - f64::from(y));
+                let (w, h) = (face.w, face.h);
+                let (light, frame) = (if track == 1 { "dark" } else { "bright" }, frame / 3);
+                format!(
+                    r#"{{"x":{x},"y":{y},"w":{w},"h":{h},"track":{track},"attrs":{{"light":"{light}","pose":{frame}}}}}"#
+                )
+            };
+            let faces: Vec<String> = faces.iter().enumerate().map(face).collect();
+            format!(r#"{{"image":"{frame:05}.png","width":180,"height":120,"faces":[{}]}}"#, faces.join(","))
+        };
+        let labels: Vec<String> = (0..FRAMES).map(line).collect();
+        Self { frames: frames.collect(), labels: labels.join("\n") }
+    }
+
+    /// The same with each face painted over for which `hides(frame, track)` is true.
+    pub(crate) fn redacted(&self, hides: impl Fn(usize, usize) -> bool) -> Vec<RgbImage> {
+        let mut frames = self.frames.clone();
+        for (frame, line) in self.labels.lines().enumerate() {
+            let label: labels::Record = serde_json::from_str(line).unwrap();
+            for (track, face) in label.faces.iter().enumerate().filter(|&(track, _)| hides(frame, track)) {
+                let edge = |edge: f64| edge.max(0.0) as u32;
+                let (left, top) = (edge(face.x.floor()), edge(face.y.floor()));
+                let (right, bottom) = (edge((face.x + face.w).ceil()), edge((face.y + face.h).ceil()));
+                assert!(track < 3);
+                paint(&mut frames[frame], (left, top, right, bottom));
+            }
+        }
+        frames
+    }
+}
+
+/// Uncompressed video without colours.
+pub(crate) fn y4m(frames: &[RgbImage]) -> Vec<u8> {
+    let (width, height) = frames.first().map_or((180, 120), image::GenericImageView::dimensions);
+    let mut bytes = format!("YUV4MPEG2 W{width} H{height} F10:1 Cmono\n").into_bytes();
+    for frame in frames {
+        bytes.extend_from_slice(b"FRAME\n");
+        // Black is 16 and white 235 there.
+        let level = |grey: u8| (16 + (u32::from(grey) * 219 + 127) / 255) as u8;
+        bytes.extend(imageops::grayscale(frame).pixels().map(|pixel| level(pixel.0[0])));
+    }
+    bytes
+}
