@@ -13,4 +13,5 @@ pub mod labels;
 pub mod leak;
 pub mod nearest;
 pub mod picture;
+pub mod reidentify;
 pub mod resize;

@@ -12,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use frostglass_calibration::bootstrap::Bootstrap;
 use frostglass_calibration::labels;
 use frostglass_calibration::leak::{Counted, Report, Settings, measure};
+use frostglass_calibration::reidentify;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Measures what a redactor leaks, and helps to choose its settings.
@@ -26,6 +27,8 @@ struct Cli {
 enum Command {
     /// Says which labelled faces survive a redactor, by size, and how much else it destroys.
     Leak(LeakArgs),
+    /// Attacks redacted faces with a face-recognition network of yours, and says how often it names the right one.
+    Reidentify(reidentify::Args),
 }
 
 #[derive(Debug, Args)]
@@ -81,6 +84,7 @@ fn not_negative(text: &str) -> Result<f64, String> {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Leak(args) => leak(&args),
+        Command::Reidentify(args) => reidentify::command(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
