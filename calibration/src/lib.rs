@@ -17,5 +17,6 @@ pub mod leak;
 pub mod motion;
 pub mod nearest;
 pub mod picture;
+pub mod reidentify;
 pub mod resize;
 pub mod thresholds;

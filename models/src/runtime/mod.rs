@@ -76,7 +76,9 @@ impl Runtime {
         &self.sha256
     }
 
-    pub(crate) fn environment(&self) -> &Environment {
+    /// The engine's environment, for a tool that runs a network of its user's own, which is no detector.
+    #[must_use]
+    pub fn environment(&self) -> &Environment {
         &self.environment
     }
 }
