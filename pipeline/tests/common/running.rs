@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
@@ -49,6 +49,11 @@ impl Running {
         more(&mut command);
         let child = command.spawn().unwrap();
         Self { child, folder }
+    }
+
+    /// Its standard output, where that was asked for; once.
+    pub(crate) fn stdout(&mut self) -> Option<ChildStdout> {
+        self.child.stdout.take()
     }
 
     /// Process number of the supervisor.

@@ -1,0 +1,214 @@
+//! The clip as it was before it was redacted, and what a frame that left shows of it.
+//!
+//! **Invariant.** Faces that are asked for are those people labelled and the face network finds on the same frame when
+//! nothing is wrong: what no network finds is a matter of measured leak, and not of faults. All is judged from samples that
+//! left; what the program says of itself is not asked.
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use frostglass::capture::{MovingSource, OpenOptions, Opened, open};
+use frostglass_models::{Detail, FaceSetup, Family, NetworkFile, Runtime, face_detector};
+use frostglass_vault::{Findings, Inspected, PersonRule, Picture, Policy, Pool, Redactor, Stamp, Style, Zones};
+
+use crate::common::{Face, example, labels, pan};
+
+/// A face counts as clear when more than this share of its samples is exactly as it was, each with its neighbour: 90 % of a
+/// face have to be painted over, as where leaks are measured. The stream is Y4M: what was not painted over is equal to the
+/// last bit, and of what was, a few samples by chance.
+const CLEAR: f32 = 0.10;
+/// The same where a frame can not be told, and any face of the clip is looked for.
+const CLEAR_ANYWHERE: f32 = 0.5;
+/// From this share of equal samples on, a frame is known again.
+const KNOWN: f32 = 0.15;
+/// To tell frames, one of so many samples is enough.
+const STRIDE: usize = 7;
+
+/// All frames of the clip.
+pub(crate) struct Originals {
+    pub(crate) width: usize,
+    pub(crate) height: usize,
+    pub(crate) frames: Vec<Original>,
+}
+
+/// A frame, and the faces that must not be seen on it.
+pub(crate) struct Original {
+    /// Luma, then both planes of chroma.
+    pub(crate) bytes: Vec<u8>,
+    faces: Vec<Hidden>,
+    /// The share of its samples that a healthy program leaves as they are.
+    background: f32,
+}
+
+struct Hidden {
+    at: Face,
+    /// By how many grey levels it differs from itself when it is masked.
+    difference: f32,
+}
+
+/// What a frame that left shows.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Verdict {
+    /// Nothing: each sample is the same.
+    Masked,
+    /// The scene, but no face.
+    Clear,
+    /// So little that it is neither.
+    Veiled,
+    /// A face.
+    Leak(String),
+}
+
+impl Originals {
+    /// Those of the bundled clip.
+    pub(crate) fn of_pan() -> Arc<Self> {
+        static PAN: OnceLock<Arc<Originals>> = OnceLock::new();
+        Arc::clone(PAN.get_or_init(|| Arc::new(Self::of(&pan(), &labels(&example("media/solvay_pan.jsonl"))))))
+    }
+
+    fn of(clip: &Path, labels: &[Vec<Face>]) -> Self {
+        let Opened::Moving(MovingSource { mut source, .. }) = open(clip, &OpenOptions::default()).unwrap() else {
+            panic!("{} is no clip", clip.display());
+        };
+        let (format, pool) = (source.format(), Pool::new(source.format(), 1));
+        let networks = vec![NetworkFile::Bundled(Family::YuNet)];
+        let setup = FaceSetup { networks, detail: Detail::Fast, score: 0.5, threads: 2 };
+        let mut detector = face_detector(&Runtime::load().unwrap(), &setup).unwrap();
+        let policy = Policy { style: Style::Blur, persons: PersonRule::None, margin: 0.5 };
+        let mut redactor = Redactor::new(policy, format, Arc::new(Zones::none()));
+        let (width, height) = (format.size.width as usize, format.size.height as usize);
+        let mut originals = Self { width, height, frames: Vec::new() };
+        loop {
+            let mut blank = pool.blank().unwrap();
+            let Some(time) = source.read(&mut blank).unwrap() else { break };
+            let mut raw = blank.expose(Stamp { sequence: 0, time }, &Zones::none());
+            let (mut found, look) = (Vec::new(), raw.lend());
+            let bytes = bytes_of(&look.picture());
+            detector.detect(&look.picture(), &mut found).unwrap();
+            drop(look);
+            let redacted = bytes_of(&redactor.redact(Inspected::new(raw, Findings::Complete(found))).picture());
+            let labelled = &labels[originals.frames.len()];
+            let hidden = labelled.iter().filter_map(|&at| {
+                let (equal, difference) = originals.compare(&bytes, &redacted, at);
+                (equal <= CLEAR / 2.0).then_some(Hidden { at, difference })
+            });
+            let (faces, background) = (hidden.collect(), equal_share(&bytes, &redacted, width * height));
+            originals.frames.push(Original { bytes, faces, background });
+        }
+        let (asked, all) = (originals.faces(), labels.iter().map(Vec::len).sum::<usize>());
+        assert!(10 * asked >= 9 * all, "only {asked} of {all} labelled faces are masked when nothing is wrong");
+        originals
+    }
+
+    /// How many faces it asks for, over all frames.
+    pub(crate) fn faces(&self) -> usize {
+        self.frames.iter().map(|frame| frame.faces.len()).sum()
+    }
+
+    /// Judges a frame that left.
+    pub(crate) fn judge(&self, frame: &[u8]) -> Verdict {
+        let (luma, chroma) = frame.split_at(self.width * self.height);
+        let (blue, red) = chroma.split_at(chroma.len() / 2);
+        if [luma, blue, red].iter().all(|plane| plane.iter().all(|sample| *sample == plane[0])) {
+            return Verdict::Masked;
+        }
+        let shares = self.frames.iter().map(|original| equal_share(&original.bytes, frame, luma.len()));
+        let (index, share) = shares.enumerate().max_by(|one, other| one.1.total_cmp(&other.1)).unwrap();
+        if share < KNOWN {
+            let anywhere = (0..self.frames.len()).find_map(|index| self.leak(index, frame, CLEAR_ANYWHERE, 0.0));
+            return anywhere.map_or(Verdict::Veiled, Verdict::Leak);
+        }
+        match self.leak(index, frame, CLEAR, 0.5) {
+            Some(leak) => Verdict::Leak(leak),
+            None if share >= 0.5 * self.frames[index].background => Verdict::Clear,
+            None => Verdict::Veiled,
+        }
+    }
+
+    /// The first face that can be seen on this frame.
+    fn leak(&self, index: usize, frame: &[u8], clear: f32, blunted: f32) -> Option<String> {
+        let original = &self.frames[index];
+        original.faces.iter().find_map(|face| {
+            let (equal, difference) = self.compare(&original.bytes, frame, face.at);
+            let is_seen = equal > clear || difference < blunted * face.difference;
+            is_seen.then(|| {
+                let percent = 100.0 * equal;
+                format!(
+                    "frame {index} shows the face at {:?}: {percent:.0} % of it is as it was, {difference:.1} levels from \
+                     it ({:.1} when nothing is wrong)",
+                    face.at, face.difference
+                )
+            })
+        })
+    }
+
+    /// Share of luma samples inside a box that are equal together with their right neighbours, and the mean difference of all.
+    fn compare(&self, one: &[u8], other: &[u8], [x, y, w, h]: Face) -> (f32, f32) {
+        let edge = |at: f32, end: usize| (at.round().max(0.0) as usize).min(end);
+        let (mut equal, mut sum, mut count) = (0u32, 0u32, 0u32);
+        for row in edge(y, self.height)..edge(y + h, self.height) {
+            let row = row * self.width + edge(x, self.width)..row * self.width + edge(x + w, self.width);
+            for (one, other) in one[row.clone()].windows(2).zip(other[row].windows(2)) {
+                equal += u32::from(one == other);
+                sum += u32::from(one[0].abs_diff(other[0]));
+                count += 1;
+            }
+        }
+        let count = count.max(1) as f32;
+        (equal as f32 / count, sum as f32 / count)
+    }
+}
+
+/// Share of luma samples that are equal, of those that are looked at.
+fn equal_share(one: &[u8], other: &[u8], luma: usize) -> f32 {
+    let pairs = one[..luma].iter().zip(&other[..luma]).step_by(STRIDE);
+    let equal = pairs.filter(|(one, other)| one == other).count();
+    equal as f32 / luma.div_ceil(STRIDE) as f32
+}
+
+fn bytes_of(picture: &Picture<'_>) -> Vec<u8> {
+    let rows = |index: usize| (0..picture.format().plane_size(index).height).flat_map(move |y| picture.row(index, y));
+    (0..3).flat_map(rows).copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_judge_knows_a_clear_face_a_masked_frame_and_a_scene_without_faces() {
+        let originals = Originals::of_pan();
+        let (width, height) = (originals.width, originals.height);
+        for original in originals.frames.iter().step_by(7) {
+            assert!(matches!(originals.judge(&original.bytes), Verdict::Leak(_)), "the raw frame");
+            assert_eq!(originals.judge(&vec![40; original.bytes.len()]), Verdict::Masked);
+            // All faces painted over, but one.
+            let mut frame = original.bytes.clone();
+            let mut paint = |[x, y, w, h]: Face| {
+                for row in y as usize..((y + h).ceil() as usize).min(height) {
+                    let (left, right) = (x as usize, ((x + w).ceil() as usize).min(width));
+                    frame[row * width + left..row * width + right].fill(16);
+                }
+            };
+            let (last, others) = original.faces.split_last().unwrap();
+            others.iter().for_each(|face| paint(face.at));
+            let mut others_masked = frame.clone();
+            assert!(matches!(originals.judge(&others_masked), Verdict::Leak(_)), "one clear face");
+            // The same when nothing else is left.
+            others_masked.fill(90);
+            let [x, y, w, h] = last.at;
+            for row in y as usize..((y + h).ceil() as usize).min(height) {
+                let row = row * width + x as usize..row * width + ((x + w).ceil() as usize).min(width);
+                others_masked[row.clone()].copy_from_slice(&original.bytes[row]);
+            }
+            assert!(matches!(originals.judge(&others_masked), Verdict::Leak(_)), "nothing but one clear face");
+            original.faces.iter().for_each(|face| {
+                let [x, y, w, h] = face.at;
+                for row in y as usize..((y + h).ceil() as usize).min(height) {
+                    frame[row * width + x as usize..row * width + ((x + w).ceil() as usize).min(width)].fill(16);
+                }
+            });
+            assert_eq!(originals.judge(&frame), Verdict::Clear);
+        }
+    }
+}
