@@ -58,6 +58,12 @@ pub fn network(
     Ok(Measured { bare: Percentiles::of(bare), ours: Percentiles::of(ours) })
 }
 
+/// The inputs that the face network is shown of a moving picture of this size, in order.
+#[must_use]
+pub fn face_looks(picture: Size, detail: Detail) -> Vec<Size> {
+    crate::look::for_faces(picture, detail).iter().map(crate::look::Look::input).collect()
+}
+
 /// The input in which one `fast` look at a picture of this size is shown to a network of this family.
 #[must_use]
 pub fn live_input(family: Family, picture: Size) -> Size {

@@ -14,7 +14,9 @@ use frostglass_vault::{Redactor, Zones};
 
 use crate::capture::Rate;
 use crate::clock::{Clock, SystemClock};
-use crate::commands::{Medium, Networks, all_cores, hidden_zones, open_camera, live_limits, policy, summary, with_watch};
+use crate::commands::{
+    Medium, Networks, all_cores, hidden_zones, live_limits, open_camera, policy, summary, with_watch,
+};
 use crate::config::Config;
 use crate::event::Event;
 use crate::hatch::shared::{FrontEnd, Messages, SharedHatch, ToldFormat};

@@ -138,7 +138,10 @@ fn a_weak_detection_keeps_a_track_and_begins_one_only_when_it_comes_again() {
     assert!(run(&script, 3, 15, true).iter().all(|luma| is_clear(luma)), "a weak one alone hides nothing");
     script[12] = weak(0.61);
     let left = run(&script, 3, 15, true);
-    assert!((10..=12).all(|frame| hides(&left[frame], 0.6 + 0.005 * (frame as f32 - 10.0))), "one that comes again does");
+    assert!(
+        (10..=12).all(|frame| hides(&left[frame], 0.6 + 0.005 * (frame as f32 - 10.0))),
+        "one that comes again does"
+    );
     assert!(is_clear(&left[2]) && is_clear(&left[19]));
 }
 
@@ -207,7 +210,8 @@ fn a_thousand_tracks_are_followed() {
     let script: Vec<Seen> = (0..8).map(crowd).collect();
     let left = run(&script, 3, 15, true);
     for (frame, luma) in left.iter().enumerate() {
-        let clear = (0..1000).filter(|at| luma[(100 * (2 * (at / 50) + 1) / 40) * 200 + 2 + 4 * (at % 50)] == SCENE).count();
+        let clear =
+            (0..1000).filter(|at| luma[(100 * (2 * (at / 50) + 1) / 40) * 200 + 2 + 4 * (at % 50)] == SCENE).count();
         assert_eq!(clear, 0, "frame {frame}");
     }
 }

@@ -8,17 +8,21 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
-use frostglass_models::{Family, NetworkFile, Runtime, measure};
+use frostglass_models::{Detail, DetectError, Detector, Family, NetworkFile, Runtime, measure};
 use frostglass_vault::{
-    Area, Blank, Detection, Findings, Format, Inspected, Kind, Matrix, Outline, PersonRule, Policy, Pool, Range,
-    Redactor, Score, Size, Stamp, Style, Zone, ZoneStyle, Zones,
+    Area, Blank, Detection, Format, Kind, Matrix, Outline, PersonRule, Picture, Policy, Pool, Range, Redactor, Score,
+    Size, Stamp, Style, Zone, ZoneStyle, Zones,
 };
 use serde::Serialize;
 
 use super::bench_live::Live;
 use super::{Done, WrongUse};
+use crate::config::Config;
 use crate::hatch::ring::{RingReader, RingWriter};
+use crate::hold::track::Clues;
+use crate::hold::{Hold, Leaving, Limits};
 use crate::inspect::motion::{Watch, WatchSettings};
+use crate::inspect::{Inspector, MOST_PLACES};
 
 /// Arguments of `frostglass bench`.
 #[derive(Debug, Args)]
@@ -56,6 +60,8 @@ struct Report {
     frame: String,
     networks: Vec<NetworkRow>,
     path: Option<PathReport>,
+    /// Which network looks at which frame, by default.
+    schedule: Vec<String>,
     live: Vec<Live>,
 }
 
@@ -74,6 +80,8 @@ struct PathReport {
     sum_p50_us: f64,
     memcpy_p50_us: f64,
     sum_over_memcpy: f64,
+    /// What tracks cost beside all other stages: how the camera moves, which detection is whose, what is filled.
+    track_over_rest: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -101,6 +109,7 @@ pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<Done> {
         frame: size.to_string(),
         networks: Vec::new(),
         path: None,
+        schedule: Vec::new(),
         live: Vec::new(),
     };
     for family in families {
@@ -114,6 +123,7 @@ pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<Done> {
     if args.path {
         eprintln!("frostglass: measuring the path at {size}");
         report.path = Some(measure_path(size)?);
+        report.schedule = schedule(size);
         report.live = super::bench_live::measure(size, args.source.as_deref())?;
     }
     print(&report, args.json)?;
@@ -135,21 +145,24 @@ const STAMP: Stamp = Stamp { sequence: 0, time: Duration::ZERO };
 /// Each stage of the path by turns, and a plain copy of the frame beside them.
 fn measure_path(size: Size) -> anyhow::Result<PathReport> {
     let format = format(size);
-    let pool = Pool::new(format, 4);
+    let pool = Pool::new(format, 4 + LOOK_AHEAD);
     let zones = Arc::new(Zones::new(&[corner_zone()?], format));
     let policy = Policy { style: Style::Blur, persons: PersonRule::Head, margin: 0.5 };
     let mut redactor = Redactor::new(policy, format, Arc::clone(&zones));
     let mut watch = Watch::new(WatchSettings::default(), format);
+    let mut inspector = Inspector::new(Box::new(FourFaces));
+    let mut hold = Hold::new(Limits::new(LOOK_AHEAD, Duration::from_secs(1), Duration::from_millis(33)));
+    let mut clues = Clues::default();
     let mut shrinker = measure::Shrinking::new(Family::YuNet, size);
     let mut hatch = RingWriter::new(format)?;
     let (mut front, mut received) = (RingReader::new(hatch.descriptor(), format)?, vec![1; format.bytes()]);
     let (source, mut target) = (texture(format.bytes()), vec![1; format.bytes()]);
 
-    let names = ["memcpy", "capture", "zones", "motion", "shrink", "redact", "publish", "take"];
+    let names = ["memcpy", "capture", "zones", "motion", "shrink", "track", "redact", "publish", "take"];
     let mut times: Vec<Vec<Duration>> = vec![Vec::with_capacity(PATH_ROUNDS); names.len()];
     for round in 0..PATH_ROUNDS + 20 {
         let mut clock = Instant::now();
-        let mut laps = [Duration::ZERO; 8];
+        let mut laps = [Duration::ZERO; 9];
         let mut lap = |index: usize| {
             laps[index] = clock.elapsed();
             clock = Instant::now();
@@ -161,25 +174,29 @@ fn measure_path(size: Size) -> anyhow::Result<PathReport> {
         fill(&mut blank, &source);
         lap(1);
         let stamp = Stamp { sequence: round as u64, time: Duration::from_millis(33) * round as u32 };
-        let mut raw = blank.expose(stamp, &zones);
+        let now = stamp.time;
+        let look = hold.take_in(blank.expose(stamp, &zones), now);
         lap(2);
-        let mut look = raw.lend();
-        let mut found = look.take_notepad();
         let mut events = Vec::new();
         watch.observe(&look.picture(), stamp, None, jiff::Timestamp::UNIX_EPOCH, &mut events);
         lap(3);
         shrinker.shrink(&look.picture())?;
         lap(4);
-        drop(look);
-        found.extend(four_faces());
-        let redacted = redactor.redact(Inspected::new(raw, Findings::Complete(found)));
+        let findings = inspector.inspect_next(look, jiff::Timestamp::UNIX_EPOCH, &mut events, &mut clues);
+        hold.settle(stamp.sequence, findings, &clues);
+        let leaving = hold.leave(now);
         lap(5);
+        let redacted = match leaving {
+            Some((Leaving::Frame(inspected), _)) => redactor.redact(inspected),
+            _ => continue,
+        };
+        lap(6);
         // The hatch of `run`: a copy into the ring, and one out of it in the front.
         anyhow::ensure!(hatch.publish(&redacted, stamp.time), "the hatch takes no such frame");
-        lap(6);
+        lap(7);
         anyhow::ensure!(front.take(&mut received).is_some(), "nothing came through the hatch");
         std::hint::black_box(&received);
-        lap(7);
+        lap(8);
         drop(redacted);
         if round >= 20 {
             laps.iter().zip(&mut times).for_each(|(&lap, times)| times.push(lap));
@@ -188,7 +205,43 @@ fn measure_path(size: Size) -> anyhow::Result<PathReport> {
     let stages: Vec<_> = names.into_iter().zip(&mut times).map(|(stage, times)| Stage::of(stage, times)).collect();
     let sum_p50_us: f64 = stages[1..].iter().map(|stage| stage.p50_us).sum();
     let memcpy_p50_us = stages[0].p50_us;
-    Ok(PathReport { sum_over_memcpy: sum_p50_us / memcpy_p50_us, stages, sum_p50_us, memcpy_p50_us })
+    let track = stages.iter().find(|stage| stage.stage == "track").map_or(0.0, |stage| stage.p50_us);
+    let track_over_rest = track / (sum_p50_us - track);
+    Ok(PathReport { sum_over_memcpy: sum_p50_us / memcpy_p50_us, stages, sum_p50_us, memcpy_p50_us, track_over_rest })
+}
+
+/// Frames of look-ahead, as by default.
+const LOOK_AHEAD: usize = 3;
+
+/// Which network looks at which frame, in words.
+fn schedule(size: Size) -> Vec<String> {
+    let config = Config::default_for_files();
+    let details =
+        [("fast", Detail::Fast), ("balanced (the default)", Detail::Balanced), ("thorough", Detail::Thorough)];
+    let mut lines: Vec<String> = details
+        .iter()
+        .map(|(name, detail)| {
+            let looks: Vec<String> = measure::face_looks(size, *detail).iter().map(Size::to_string).collect();
+            format!("faces, {name}: on each frame, {}", looks.join(" + "))
+        })
+        .collect();
+    let every = config.persons.every;
+    lines.push(format!("persons: on each {every}th frame, and the next after one that failed"));
+    lines.push(format!(
+        "closer looks for faces: on frames in which a track was lost or a person has no face, at most {MOST_PLACES} places, \
+         together at most 640x384"
+    ));
+    lines
+}
+
+/// Finds four faces at once, so that only what is around the networks takes time.
+struct FourFaces;
+
+impl Detector for FourFaces {
+    fn detect(&mut self, _: &Picture<'_>, found: &mut Vec<Detection>) -> Result<(), DetectError> {
+        found.extend(four_faces());
+        Ok(())
+    }
 }
 
 impl Stage {
@@ -276,6 +329,10 @@ fn print(report: &Report, json: bool) -> anyhow::Result<()> {
             "path without networks and codecs: {:.0} µs, {:.1} copies of the frame",
             path.sum_p50_us, path.sum_over_memcpy
         );
+        println!("tracks: {:.2} of what the other stages cost", path.track_over_rest);
+    }
+    for line in &report.schedule {
+        println!("{line}");
     }
     for live in &report.live {
         println!("{}", live.text());

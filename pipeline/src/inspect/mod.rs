@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use crate::event::Event;
 use crate::hold::track::Clues;
 use motion::Watch;
+pub(crate) use tracking::MOST_PLACES;
 use tracking::Tracking;
 
 /// Looks at one frame after another.
@@ -26,6 +27,8 @@ pub struct Inspector {
     watch: Option<Watch>,
     tracking: Tracking,
     hides_motion: bool,
+    /// Where tracks are, for the watch.
+    kept: Vec<Area>,
     last_error: Option<DetectError>,
     ladder: Option<Ladder>,
 }
@@ -58,7 +61,16 @@ impl Inspector {
     /// An inspector that looks for faces only.
     #[must_use]
     pub fn new(faces: Box<dyn Detector>) -> Self {
-        Self { faces, persons: None, watch: None, tracking: Tracking::new(), hides_motion: false, last_error: None, ladder: None }
+        Self {
+            faces,
+            persons: None,
+            watch: None,
+            tracking: Tracking::new(),
+            hides_motion: false,
+            kept: Vec::new(),
+            last_error: None,
+            ladder: None,
+        }
     }
 
     /// Looks for persons too, on one of `every` frames.
@@ -143,6 +155,12 @@ impl Inspector {
         self.tracking.begin(&look.picture());
         let seen = self.see_next(&look.picture(), stamp.sequence, &mut found, clues);
         if let Some(watch) = &mut self.watch {
+            if self.hides_motion {
+                // Who sits still under a mask must not become background.
+                self.kept.clear();
+                self.tracking.areas(&mut self.kept);
+                watch.keep(&self.kept);
+            }
             let looked = self.persons.as_ref().filter(|persons| persons.looked_at == Some(stamp.sequence));
             watch.observe(&look.picture(), stamp, looked.map(|persons| persons.last.as_slice()), wall, events);
         }
@@ -379,8 +397,7 @@ mod tests {
         let (faces, _) = fake(Some(vec![seen(Kind::Face, 0.4)]));
         let mut inspector = Inspector::new(Box::new(Unsure(*faces, vec![seen(Kind::Face, 0.7)])));
         let mut clues = Clues::default();
-        let findings =
-            inspector.inspect_next(frame(0).lend(), Timestamp::UNIX_EPOCH, &mut Vec::new(), &mut clues);
+        let findings = inspector.inspect_next(frame(0).lend(), Timestamp::UNIX_EPOCH, &mut Vec::new(), &mut clues);
         assert!(matches!(findings, Findings::Complete(found) if found.len() == 1));
         let strong: Vec<bool> = clues.sightings.iter().map(|sighting| sighting.strong).collect();
         assert_eq!(strong, [true, false]);

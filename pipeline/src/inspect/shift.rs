@@ -180,7 +180,8 @@ impl View {
             return (f32::MAX, 1.0);
         }
         let (before, after) = (before / count, after / count);
-        let variances = [before2 / count - before * before, after2 / count - after * after].map(|variance| variance.max(1e-3));
+        let variances =
+            [before2 / count - before * before, after2 / count - after * after].map(|variance| variance.max(1e-3));
         let covariance = both / count - before * after;
         let mut apart = 0.0;
         pairs(&mut |one, two| apart += ((two - after) - (one - before)).abs());
@@ -191,7 +192,11 @@ impl View {
         if !(x >= 0.0 && y >= 0.0) {
             return None;
         }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative, and at most a column or row")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "not negative, and at most a column or row"
+        )]
         let (column, row) = (x as usize, y as usize);
         if column + 1 >= self.columns || row + 1 >= self.rows {
             return None;
@@ -270,7 +275,10 @@ mod tests {
     /// A textured plane seen by a camera that looks at `(x, y)`, in pixels, at this zoom.
     fn scene(seed: f32, x: f32, y: f32, zoom: f32) -> Vec<u8> {
         let texture = |u: f32, v: f32| {
-            let waves = (u * 0.031 + seed).sin() + (v * 0.043 - seed).cos() + ((u + v) * 0.017 + 2.0 * seed).sin() + (u * 0.11).sin() * (v * 0.09).sin();
+            let waves = (u * 0.031 + seed).sin()
+                + (v * 0.043 - seed).cos()
+                + ((u + v) * 0.017 + 2.0 * seed).sin()
+                + (u * 0.11).sin() * (v * 0.09).sin();
             (128.0 + 28.0 * waves) as u8
         };
         let at = |px: u32, py: u32| {
@@ -282,13 +290,16 @@ mod tests {
 
     fn observe(steadying: &mut Steadying, luma: &[u8]) -> Steady {
         let chroma = vec![128; 320 * 180];
-        let planes = [(luma, 640), (&chroma[..], 320), (&chroma[..], 320)].map(|(bytes, stride)| Plane { bytes, stride });
+        let planes =
+            [(luma, 640), (&chroma[..], 320), (&chroma[..], 320)].map(|(bytes, stride)| Plane { bytes, stride });
         steadying.observe(&Picture::new(Format::video(SIZE, Matrix::Bt601, Range::Full), planes).unwrap())
     }
 
     #[test]
     fn a_pan_and_a_zoom_are_measured() {
-        for (dx, dy, zoom) in [(0.0, 0.0, 1.0), (10.0, -6.0, 1.0), (-25.0, 12.0, 1.0), (5.0, 3.0, 1.02), (2.0, 0.0, 1.0)] {
+        for (dx, dy, zoom) in
+            [(0.0, 0.0, 1.0), (10.0, -6.0, 1.0), (-25.0, 12.0, 1.0), (5.0, 3.0, 1.02), (2.0, 0.0, 1.0)]
+        {
             let mut steadying = Steadying::new();
             observe(&mut steadying, &scene(1.0, 500.0, 300.0, 1.0));
             let Steady { shift, cut } = observe(&mut steadying, &scene(1.0, 500.0 + dx, 300.0 + dy, zoom));
@@ -296,7 +307,10 @@ mod tests {
             // What was in the middle is at the middle minus the pan, times the zoom.
             let [x, y] = [0, 1].map(|axis| shift.scale * 0.5 + shift.by[axis]);
             let wanted = [0.5 - dx * zoom / 640.0, 0.5 - dy * zoom / 360.0];
-            assert!((x - wanted[0]).abs() < 2.0 / 640.0 && (y - wanted[1]).abs() < 2.0 / 360.0, "{dx},{dy},{zoom}: {shift:?}");
+            assert!(
+                (x - wanted[0]).abs() < 2.0 / 640.0 && (y - wanted[1]).abs() < 2.0 / 360.0,
+                "{dx},{dy},{zoom}: {shift:?}"
+            );
             assert!((shift.scale - zoom).abs() < 0.005, "{zoom}: {shift:?}");
         }
     }

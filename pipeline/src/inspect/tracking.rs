@@ -9,7 +9,7 @@ use super::shift::Steadying;
 use crate::hold::track::{Clues, Shift, Tracker};
 
 /// Places in one frame that are looked at more closely.
-const MOST_PLACES: usize = 4;
+pub(crate) const MOST_PLACES: usize = 4;
 
 /// The inspector's memory.
 pub(super) struct Tracking {
@@ -24,6 +24,11 @@ impl Tracking {
     pub(super) fn new() -> Self {
         let places = Vec::with_capacity(MOST_PLACES);
         Self { steadying: Steadying::new(), tracker: Tracker::new(), places, pending: (Shift::NONE, false) }
+    }
+
+    /// Where tracks are.
+    pub(super) fn areas(&self, areas: &mut Vec<Area>) {
+        self.tracker.areas(areas);
     }
 
     /// A frame comes. What is told of it later counts from the last frame that was told of.

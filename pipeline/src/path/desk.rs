@@ -53,8 +53,7 @@ impl Desk {
             let sequence = look.stamp().sequence;
             let mut events = Vec::new();
             let skipped = self.is_hopeless(captured, lent);
-            let findings =
-                if skipped { Findings::Missing } else { self.inspect(look, &mut events, &mut clues) };
+            let findings = if skipped { Findings::Missing } else { self.inspect(look, &mut events, &mut clues) };
             self.adapt(skipped, &mut events);
             if answers.send(Answer { sequence, findings, clues, events, skipped }).is_err() {
                 return;

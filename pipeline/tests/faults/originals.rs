@@ -72,7 +72,7 @@ impl Originals {
         };
         let (format, pool) = (source.format(), Pool::new(source.format(), 1));
         let networks = vec![NetworkFile::Bundled(Family::YuNet)];
-        let setup = FaceSetup { networks, detail: Detail::Fast, score: 0.5, threads: 2 };
+        let setup = FaceSetup { networks, detail: Detail::Fast, score: 0.5, threads: 2, stills: false };
         let mut detector = face_detector(&Runtime::load().unwrap(), &setup).unwrap();
         let policy = Policy { style: Style::Blur, persons: PersonRule::None, margin: 0.5 };
         let mut redactor = Redactor::new(policy, format, Arc::new(Zones::none()));

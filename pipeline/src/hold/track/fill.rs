@@ -119,7 +119,10 @@ mod tests {
 
     #[test]
     fn what_was_seen_is_where_it_was_seen() {
-        assert_eq!(fill(&[spot(-1, 0.2), spot(0, 0.5), spot(1, 0.9)], REACHES), Some(Filled::Known(spot(0, 0.5).place)));
+        assert_eq!(
+            fill(&[spot(-1, 0.2), spot(0, 0.5), spot(1, 0.9)], REACHES),
+            Some(Filled::Known(spot(0, 0.5).place))
+        );
     }
 
     #[test]

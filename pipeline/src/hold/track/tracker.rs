@@ -121,7 +121,9 @@ impl Tracker {
         self.pairs.clear();
         self.taken.clear();
         self.taken.extend(found.iter().map(|seen| seen.kind != kind));
-        for (index, track) in self.tracks.iter().enumerate().filter(|(_, track)| track.kind == kind && track.seen < sequence) {
+        for (index, track) in
+            self.tracks.iter().enumerate().filter(|(_, track)| track.kind == kind && track.seen < sequence)
+        {
             let fits = found.iter().enumerate().filter(|(at, _)| !self.taken[*at]).filter_map(|(detection, seen)| {
                 let closeness = track.closeness(Place::of(seen.area), sequence)?;
                 Some(Pair { closeness, track: index, detection })
@@ -143,7 +145,8 @@ impl Tracker {
                 continue;
             }
             let (area, place) = (found[at].area, Place::of(found[at].area));
-            let is_known = |track: &Track| track.kind == kind && track.seen == sequence && track.place.distance(place) < SAME;
+            let is_known =
+                |track: &Track| track.kind == kind && track.seen == sequence && track.place.distance(place) < SAME;
             if !strong && self.tracks.iter().any(is_known) {
                 continue;
             }
@@ -153,11 +156,19 @@ impl Tracker {
         }
     }
 
+    /// Where each track is, or must be by now, but for those that were only seen weakly once.
+    pub fn areas(&self, areas: &mut Vec<Area>) {
+        let Some(sequence) = self.last else { return };
+        let counts = |track: &&Track| track.strong || track.hits > 1;
+        areas.extend(self.tracks.iter().filter(counts).filter_map(|track| track.expected(sequence).area()));
+    }
+
     /// Where a closer look may find what was not seen in this frame, at most `most` places: the surroundings of tracks of
     /// faces that were lost, the latest first, and the upper parts of persons without a face, by turns.
     pub fn places(&self, most: usize, places: &mut Vec<Area>) {
         let Some(sequence) = self.last else { return };
-        let lost = |track: &&Track| track.kind == Kind::Face && track.seen < sequence && (track.strong || track.hits > 1);
+        let lost =
+            |track: &&Track| track.kind == Kind::Face && track.seen < sequence && (track.strong || track.hits > 1);
         let before = places.len();
         for age in [1..=2, 3..=8, 9..=FORGOTTEN_AFTER] {
             for track in self.tracks.iter().filter(lost).filter(|track| age.contains(&(sequence - track.seen))) {

@@ -111,7 +111,8 @@ impl Trails {
                 Err(at) => {
                     let mut first = self.spare.pop().unwrap_or_default();
                     first.push_back(seen);
-                    self.trails.insert(at, Trail { track, kind, seen: first, strong, shown: Shown::default(), filled: None });
+                    self.trails
+                        .insert(at, Trail { track, kind, seen: first, strong, shown: Shown::default(), filled: None });
                 }
             }
         }
@@ -135,7 +136,9 @@ impl Trails {
         for trail in &mut trails {
             match trail.filled {
                 Some(Filled::Known(place)) => self.hide_known(trail, place, inspected, sequence),
-                Some(Filled::Guessed(place)) if !self.is_another(trail.kind, place) && !(trail.kind == Kind::Person && self.has_face(place)) => {
+                Some(Filled::Guessed(place))
+                    if !self.is_another(trail.kind, place) && !(trail.kind == Kind::Person && self.has_face(place)) =>
+                {
                     let size = larger(trail.shown.steady(place.size), place.size);
                     self.hide(trail.kind, Place { size, ..place }, inspected);
                 }

@@ -257,7 +257,8 @@ impl Pane<'_> {
             let position = (sample as f32 + 0.5) / self.step as f32 - 0.5;
             position.clamp(0.0, (cells as f32 - 1.0).max(0.0))
         };
-        let (across, down) = (along(x - self.around.left, self.grid.width), along(y - self.around.top, self.grid.height));
+        let (across, down) =
+            (along(x - self.around.left, self.grid.width), along(y - self.around.top, self.grid.height));
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cell of the grid")]
         let (column, row) = (across as usize, down as usize);
         let at = |dx: usize, dy: usize| {
