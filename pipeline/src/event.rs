@@ -249,7 +249,7 @@ mod tests {
                     latency_ms,
                     ..Health::default()
                 }),
-                r#"{"type":"health","time":"1970-01-01T00:00:00.000Z","frames_in":9,"inspected":7,"masked":1,"out":8,"latency_ms":{"p50":41.5,"p95":80.0,"p99":95.5},"skipped":0,"failed":0,"lost":0,"replaced":0,"restarts":0,"dropped":0,"gaps":0,"walls_missing":[]}"#,
+                r#"{"type":"health","time":"1970-01-01T00:00:00.000Z","frames_in":9,"inspected":7,"masked":1,"out":8,"latency_ms":{"p50":41.5,"p95":80.0,"p99":95.5},"skipped":0,"failed":0,"lost":0,"replaced":0,"restarts":0,"dropped":0,"gaps":0,"walls_missing":[],"proved":0,"refuted":0}"#,
             ),
             (
                 Event::Fault(Fault {

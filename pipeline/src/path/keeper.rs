@@ -62,7 +62,7 @@ impl<'a> Keeper<'a> {
     ) -> Self {
         let deadline = hold.limits().deadline;
         let limit = match manners {
-            Manners::Patient => deadline,
+            Manners::Patient => deadline / 2,
             Manners::Live => (10 * deadline).max(Duration::from_secs(5)),
         };
         let asked = Asked { count: 0, since: Duration::ZERO, limit };

@@ -122,7 +122,12 @@ pub fn run(
     let mut desk = Desk::new(stages.inspector, shared.clone(), deadline);
     let inspecting = spawn("inspect", move || desk.answer(&lent, &answer_in));
 
-    let hold = Hold::new(stages.limits);
+    // Of a file, a network that hangs ends the path before the hold gives up waiting for it.
+    let hold_deadline = match manners {
+        Manners::Patient => 2 * stages.limits.deadline,
+        Manners::Live => stages.limits.deadline,
+    };
+    let hold = Hold::new(Limits { deadline: hold_deadline, ..stages.limits });
     let mut keeper = Keeper::new(hold, stages.redactor, hatch, manners, shared.clone(), lend);
     let kept = keeper.keep(&captured, &answers);
     drop(keeper);

@@ -25,6 +25,8 @@ pub(super) enum Filled {
 /// A guess grows by this share of its size with each frame, and by this share of how far it moves.
 const GROWTH: f32 = 0.025;
 const GROWTH_BY_SPEED: f32 = 0.3;
+/// While it was seen once only, nobody knows how fast it is.
+const GROWTH_UNKNOWN: f32 = 0.08;
 /// And by no more than this.
 const MOST_GROWTH: f32 = 0.6;
 /// Between two sightings it grows too, by this for each frame from the nearer one.
@@ -57,10 +59,10 @@ pub(super) fn fill(spots: &[Spot], reaches: Reaches) -> Option<Filled> {
         _ => {
             let forwards = before
                 .filter(|before| -before.frames <= reaches.forwards)
-                .map(|before| guess(before, velocity(&spots[..next], true)));
+                .map(|before| guess(before, velocity(&spots[..next], true), spots.len() == 1));
             let backwards = after
                 .filter(|after| after.frames <= reaches.backwards)
-                .map(|after| guess(after, velocity(&spots[next..], false)));
+                .map(|after| guess(after, velocity(&spots[next..], false), spots.len() == 1));
             // Where both reach, the nearer sighting knows better.
             match (forwards.zip(before), backwards.zip(after)) {
                 (Some((_, before)), Some((nearer, after))) if after.frames < -before.frames => Some(nearer),
@@ -72,10 +74,11 @@ pub(super) fn fill(spots: &[Spot], reaches: Reaches) -> Option<Filled> {
 }
 
 /// From one sighting to frame 0, by this velocity.
-fn guess(from: Spot, velocity: [f32; 2]) -> Filled {
+fn guess(from: Spot, velocity: [f32; 2], seen_once: bool) -> Filled {
     let frames = -from.frames as f32;
     let by = velocity.map(|velocity| velocity * frames);
-    let share = (GROWTH * frames.abs()).min(MOST_GROWTH);
+    let growth = if seen_once { GROWTH_UNKNOWN } else { GROWTH };
+    let share = (growth * frames.abs()).min(MOST_GROWTH);
     let most = from.place.size.map(|side| side * MOST_GROWTH);
     let more = [0, 1].map(|axis| (by[axis].abs() * GROWTH_BY_SPEED * 2.0).min(most[axis]));
     Filled::Guessed(from.place.moved(by).grown(share, more))
@@ -141,9 +144,9 @@ mod tests {
 
     #[test]
     fn a_lost_track_is_kept_for_a_while_and_widens() {
-        let widths: Vec<f32> = (1..=15).map(|age| place(fill(&[spot(-age, 0.5)], REACHES)).size[0]).collect();
+        let widths: Vec<f32> = (1..=15).map(|age| place(fill(&[spot(-age - 1, 0.5), spot(-age, 0.5)], REACHES)).size[0]).collect();
         assert!(widths.windows(2).all(|pair| pair[1] > pair[0]), "{widths:?}");
-        assert_eq!(fill(&[spot(-16, 0.5)], REACHES), None);
+        assert_eq!(fill(&[spot(-17, 0.5), spot(-16, 0.5)], REACHES), None);
     }
 
     #[test]
