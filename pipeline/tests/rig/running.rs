@@ -175,9 +175,11 @@ pub(crate) fn another_camera() {
         paths.filter(|path| path.starts_with("/dev/video")).collect()
     };
     assert_eq!(eyes(&run), ["/dev/video0"]);
-    let inspected = run.health("inspected").unwrap();
     run.replace_config(&VIVID.replace("/dev/video0", "/dev/video1"));
     run.wait_for_health("restarts", 1);
+    wait_for("another camera", || (!eyes(&run).is_empty()).then_some(()));
+    assert_eq!(eyes(&run), ["/dev/video1"], "{}", run.told());
+    let inspected = run.health("inspected").unwrap();
     run.wait_for_health("inspected", inspected + 20);
     assert_eq!(eyes(&run), ["/dev/video1"], "{}", run.told());
     run.end();
