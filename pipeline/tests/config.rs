@@ -88,10 +88,8 @@ fn relative_paths_start_at_the_files_folder() {
 
 #[test]
 fn a_wish_that_is_not_served_is_named() {
-    let cases = [
-        ("faces.redact = 'mosaic'", "[faces] redact"),
-        ("record.policy = '/var/lib/p.jsonl'", "[record] policy"),
-    ];
+    let cases =
+        [("faces.redact = 'mosaic'", "[faces] redact"), ("record.policy = '/var/lib/p.jsonl'", "[record] policy")];
     for (text, key) in cases {
         let config = prove(text).unwrap();
         let missing = config.not_yet();

@@ -74,7 +74,8 @@ impl Settings {
 
     fn setup(&self, detail: Detail, threads: usize) -> FaceSetup {
         let score = self.scores.iter().copied().fold(1.0, f32::min);
-        FaceSetup { networks: self.networks.clone(), detail, score, threads }
+        // As at a clip: the further looks at a still are not drawn.
+        FaceSetup { networks: self.networks.clone(), detail, score, threads, stills: false }
     }
 }
 
@@ -82,7 +83,7 @@ impl Settings {
 fn networks(model: &FaceModel) -> Vec<NetworkFile> {
     use frostglass_models::Family;
     match model {
-        FaceModel::YuNet => vec![NetworkFile::Bundled(Family::YuNet)],
+        FaceModel::YuNet | FaceModel::Fitting => vec![NetworkFile::Bundled(Family::YuNet)],
         FaceModel::CenterFace => vec![NetworkFile::Bundled(Family::CenterFace)],
         FaceModel::Both => vec![NetworkFile::Bundled(Family::YuNet), NetworkFile::Bundled(Family::CenterFace)],
         FaceModel::Own { family, path } => vec![NetworkFile::Own { family: own(*family), path: path.clone() }],

@@ -155,8 +155,7 @@ pub(crate) fn face_networks(config: &Config, medium: Medium) -> Vec<NetworkFile>
         FaceModel::Fitting if medium == Medium::Stills && detail(config, medium) == Detail::Thorough => {
             vec![NetworkFile::Bundled(Family::CenterFace)]
         }
-        FaceModel::Fitting => vec![NetworkFile::Bundled(Family::YuNet)],
-        FaceModel::YuNet => vec![NetworkFile::Bundled(Family::YuNet)],
+        FaceModel::Fitting | FaceModel::YuNet => vec![NetworkFile::Bundled(Family::YuNet)],
         FaceModel::CenterFace => vec![NetworkFile::Bundled(Family::CenterFace)],
         FaceModel::Both => vec![NetworkFile::Bundled(Family::YuNet), NetworkFile::Bundled(Family::CenterFace)],
         FaceModel::Own { family, path } => vec![NetworkFile::Own { family: (*family).into(), path: path.clone() }],

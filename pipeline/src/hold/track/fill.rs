@@ -144,7 +144,8 @@ mod tests {
 
     #[test]
     fn a_lost_track_is_kept_for_a_while_and_widens() {
-        let widths: Vec<f32> = (1..=15).map(|age| place(fill(&[spot(-age - 1, 0.5), spot(-age, 0.5)], REACHES)).size[0]).collect();
+        let widths: Vec<f32> =
+            (1..=15).map(|age| place(fill(&[spot(-age - 1, 0.5), spot(-age, 0.5)], REACHES)).size[0]).collect();
         assert!(widths.windows(2).all(|pair| pair[1] > pair[0]), "{widths:?}");
         assert_eq!(fill(&[spot(-17, 0.5), spot(-16, 0.5)], REACHES), None);
     }
