@@ -82,6 +82,11 @@ fn not_negative(text: &str) -> Result<f64, String> {
 }
 
 fn main() -> ExitCode {
+    // First of all, while there is one thread: the program may have to execute itself again.
+    if let Err(error) = frostglass_models::silence_engine() {
+        eprintln!("frostglass-calibrate: the inference engine's telemetry can not be switched off: {error}");
+        return ExitCode::FAILURE;
+    }
     let result = match Cli::parse().command {
         Command::Leak(args) => leak(&args),
         Command::Reidentify(args) => reidentify::command(&args),
