@@ -1,5 +1,6 @@
 //! The attack on what the redactor leaves: `blur` and `solid` at chance, clear faces far above it, `mosaic` in between.
 #![allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails")]
+#![allow(clippy::print_stdout, reason = "a test that is skipped says so, and an attack shows its figures")]
 
 #[path = "reidentify/onnx.rs"]
 mod onnx;
@@ -54,7 +55,7 @@ fn assert_blur_and_solid_stand_at_chance(report: &Report) {
         }
     }
     for left in report.uncovered.iter().filter(|left| left.style != "mosaic") {
-        // Boxes that jitter by a tenth let a rim of some narrow face through now and then; no more than that.
+        assert_eq!(left.same_bytes, left.frames, "{left:?}: somebody's face had an influence");
         assert!(left.frames >= 5 && left.share_of_face < 0.001, "{left:?}");
     }
 }
@@ -119,6 +120,8 @@ fn the_same_attack_gives_the_same_figures() {
 /// Exit code, standard output, standard error.
 fn reidentify(network: &Path, labels: &Path, original: &Path, more: &[&str]) -> (i32, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_frostglass-calibrate"));
+    // Cargo sets it; a user who starts the program does not.
+    command.env_remove("ORT_DISABLE_TELEMETRY");
     command.arg("reidentify").arg("--network").arg(network).arg("--labels").arg(labels);
     let output = command.arg("--original").arg(original).args(more).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
