@@ -82,8 +82,7 @@ impl Frost {
     pub(super) fn fill(
         &mut self,
         index: usize,
-        group: Rect,
-        smallest: f32,
+        (group, smallest): (Rect, f32),
         format: Format,
         cover: &Cover,
         plane: &mut PlaneMut<'_>,

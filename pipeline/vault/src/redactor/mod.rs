@@ -174,8 +174,8 @@ impl Redactor {
             for shape in &self.shapes {
                 cover.keep_out(shape.block(self.format.size), self.format);
             }
-            for &(group, smallest) in &self.zone_groups {
-                self.frost.fill(index, group, smallest, self.format, cover, plane, &mut self.witnesses);
+            for &group in &self.zone_groups {
+                self.frost.fill(index, group, self.format, cover, plane, &mut self.witnesses);
             }
             for shape in &self.shapes {
                 cover.clear(shape.block(self.format.size).cover(self.format.size, self.format.chroma), self.format);
@@ -190,8 +190,8 @@ impl Redactor {
             for shape in &self.shapes {
                 cover.add(shape, self.format);
             }
-            for &(group, smallest) in &self.groups {
-                self.frost.fill(index, group, smallest, self.format, cover, plane, &mut self.witnesses);
+            for &group in &self.groups {
+                self.frost.fill(index, group, self.format, cover, plane, &mut self.witnesses);
             }
             for &(group, _) in &self.groups {
                 cover.clear(group, self.format);
