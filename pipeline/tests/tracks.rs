@@ -201,7 +201,7 @@ fn frames_that_nobody_looked_at_break_no_track() {
 fn a_thousand_tracks_are_followed() {
     let crowd = |frame: usize| Seen {
         strong: (0..1000)
-            .filter(|face| (face + frame) % 5 != 0)
+            .filter(|face| !(face + frame).is_multiple_of(5))
             .map(|at| {
                 let (x, y) = (0.01 + 0.02 * (at % 50) as f32, 0.025 + 0.05 * (at / 50) as f32);
                 of(Kind::Face, [x - 0.005, y - 0.01, x + 0.005, y + 0.01])

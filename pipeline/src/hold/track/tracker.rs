@@ -140,11 +140,11 @@ impl Tracker {
             self.tracks[track].see(Place::of(area), strong, sequence);
             clues.sightings.push(Sighting { track: self.tracks[track].id, kind, area, strong });
         }
-        for at in 0..found.len() {
+        for (at, Detection { area, .. }) in found.iter().enumerate() {
             if self.taken[at] || self.tracks.len() >= 2 * MOST_DETECTIONS {
                 continue;
             }
-            let (area, place) = (found[at].area, Place::of(found[at].area));
+            let (area, place) = (*area, Place::of(*area));
             let is_known =
                 |track: &Track| track.kind == kind && track.seen == sequence && track.place.distance(place) < SAME;
             if !strong && self.tracks.iter().any(is_known) {
@@ -187,7 +187,7 @@ impl Tracker {
             }
             let upper = upper_part(track.expected(sequence));
             let is_there = |face: &Track| face.kind == Kind::Face && face.seen == sequence && holds(upper, face.place);
-            if !self.tracks.iter().any(|face| is_there(face)) {
+            if !self.tracks.iter().any(is_there) {
                 places.extend(upper.area());
             }
         }

@@ -81,6 +81,8 @@ const ANOTHER: f32 = 0.5;
 const ANOTHER_RATIO: f32 = 1.6;
 /// A weak track comes again within so many frames, or it is none.
 const WEAK_AGAIN: i64 = 6;
+/// A track that was seen less often reaches back no farther than so many frames.
+const FEW: usize = 6;
 /// A track that was only ever weak stays masked for so many frames.
 const WEAK_LINGER: i64 = 4;
 
@@ -136,9 +138,7 @@ impl Trails {
         for trail in &mut trails {
             match trail.filled {
                 Some(Filled::Known(place)) => self.hide_known(trail, place, inspected, sequence),
-                Some(Filled::Guessed(place))
-                    if !self.is_another(trail.kind, place) && !(trail.kind == Kind::Person && self.has_face(place)) =>
-                {
+                Some(Filled::Guessed(place)) if !self.is_seen_otherwise(trail.kind, place) => {
                     let size = larger(trail.shown.steady(place.size), place.size);
                     self.hide(trail.kind, Place { size, ..place }, inspected);
                 }
@@ -183,6 +183,11 @@ impl Trails {
         }
     }
 
+    /// Whether something known already hides what is guessed to be here.
+    fn is_seen_otherwise(&self, kind: Kind, place: Place) -> bool {
+        self.is_another(kind, place) || (kind == Kind::Person && self.has_face(place))
+    }
+
     /// Whether nothing of this person has to be hidden for its head's sake: a face is known where its head must be.
     fn has_face(&self, person: Place) -> bool {
         let upper = upper_part(person);
@@ -215,8 +220,10 @@ impl Trails {
             Kind::Person if self.spots.len() < 2 => every - 1,
             _ => linger.saturating_add(every - 1),
         };
+        // What was seen a few times only has hardly been there for long before.
+        let backwards = if trail.seen.len() < FEW { forwards.min(FEW as i64) } else { forwards };
         let between = linger.saturating_add(ahead).saturating_add(every - 1);
-        Some(Reaches { forwards, backwards: forwards.min(ahead), between })
+        Some(Reaches { forwards, backwards: backwards.min(ahead), between })
     }
 
     /// The way from each frame around into this one.

@@ -9,7 +9,7 @@ use crate::config::{self, Config, ZoneRule};
 /// What raises events.
 #[derive(Clone, Debug)]
 pub struct WatchSettings {
-    /// Whether motion raises events at all; [`Watch::moving`] is kept either way.
+    /// Whether motion raises events at all; [`Watch::moving`](super::Watch::moving) is kept either way.
     pub motion: bool,
     /// `0..=1`: from large and clear only to small and faint too; 0.5 by default. NaN counts as 0.5.
     pub sensitivity: f32,
