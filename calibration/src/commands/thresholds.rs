@@ -30,13 +30,13 @@ pub(crate) struct ThresholdsArgs {
     /// Draw the curves there
     #[arg(short, long, value_name = "FILE.svg")]
     output: PathBuf,
-    /// Take [faces] model, redact and margin from this configuration
+    /// Take `[faces]` model, redact and margin from this configuration
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Only these details
     #[arg(long, value_enum, num_args = 1..)]
     detail: Vec<Detail>,
-    /// Write [faces] score and detail that hide at least this share of the faces, at the least over-redaction
+    /// Write `[faces]` score and detail that hide at least this share of the faces, at the least over-redaction
     #[arg(long, value_parser = share)]
     recall: Option<f64>,
     /// Faces that are lower do not count, in pixels
