@@ -118,7 +118,7 @@ fn distance(face: Area, head: Area) -> f32 {
     across.max(off(face.top(), face.bottom(), head.top(), head.bottom()))
 }
 
-/// Where the head of a person must be: a fixed share of the box, until tracks learn its place. Of somebody who sits or
+/// Where the head of a person must be: a fixed share of the box. Of somebody who sits or
 /// is cut off it is a larger share; somebody who lies has it anywhere.
 fn head_of(person: Area, size: Size) -> Area {
     #[expect(clippy::cast_precision_loss, reason = "a side is far below 2^24")]
