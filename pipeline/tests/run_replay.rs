@@ -32,7 +32,9 @@ fn a_replayed_clip_gives_events_pictures_and_a_summary() {
     let output = run.get_output();
     let (events, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let events = json_lines(&events);
-    assert_eq!(events[0]["type"], "policy", "{events:?}");
+    // Health comes each second, even before the networks are loaded.
+    let first = events.iter().find(|event| event["type"] != "health").unwrap();
+    assert_eq!(first["type"], "policy", "{events:?}");
     assert!(events.iter().any(|event| event["type"] == "health"), "{events:?}");
     let phases =
         |phase: &str| events.iter().filter(|event| event["type"] == "motion" && event["phase"] == phase).count();
@@ -110,7 +112,6 @@ fn a_wish_that_is_not_served_is_refused() {
     let path = dir.path().join("camera.toml");
     for (text, word) in [
         ("[camera]\nsource = \"/dev/video99\"\n", "video99"),
-        ("[camera]\nsource = \"a.mp4\"\n[moving]\nredact = true\n", "moving"),
         ("[camera]\nsource = \"a.mp4\"\n[faces]\nredact = \"mosaic\"\n", "mosaic"),
         ("[camera]\nsource = \"missing.mp4\"\n", "missing.mp4"),
         ("[camera]\nsauce = \"a.mp4\"\n", "sauce"),
