@@ -15,7 +15,8 @@ pub(crate) fn hides(config: &Config) -> Vec<String> {
     };
     let zones = config.zones.iter().filter(|zone| zone.rule == ZoneRule::Hide);
     let zones = zones.map(|zone| format!("zone \"{}\"", zone.name));
-    std::iter::once("faces".to_owned()).chain(persons).chain(zones).collect()
+    let moving = config.moving.then(|| "everything that moves".to_owned());
+    std::iter::once("faces".to_owned()).chain(persons).chain(moving).chain(zones).collect()
 }
 
 pub(crate) fn summary(metrics: &Metrics) -> String {
@@ -57,6 +58,8 @@ pub(crate) fn uncovered(before: &Config, now: &Config) -> Vec<String> {
     };
     when(strength(now) < strength(before), "less of persons is hidden".to_owned());
     when(before.moving && !now.moving, "what moves is no longer masked".to_owned());
+    when(now.hold.linger < before.hold.linger, "who is lost stays masked for a shorter time".to_owned());
+    when(now.hold.frames < before.hold.frames, "who appears is masked in fewer frames before".to_owned());
     when(now.faces.margin < before.faces.margin, "faces are hidden with a smaller margin".to_owned());
     when(now.faces.score > before.faces.score, "a face network has to be surer of a face".to_owned());
     when(now.faces.model != before.faces.model, "another face network looks for faces".to_owned());
