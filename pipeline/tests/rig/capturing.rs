@@ -183,9 +183,15 @@ pub(crate) fn stalled() {
 
 pub(crate) fn busy() {
     steady(VIDEO);
-    let mut other =
-        Command::new("v4l2-ctl").args(["-d", VIDEO, "--stream-mmap", "--stream-count=100000"]).spawn().unwrap();
+    let stream =
+        || Command::new("v4l2-ctl").args(["-d", VIDEO, "--stream-mmap", "--stream-count=100000"]).spawn().unwrap();
+    let mut other = stream();
     let error = wait_for("the other to stream", || {
+        // It may have come just when we looked whether it had.
+        if other.try_wait().unwrap().is_some() {
+            other = stream();
+        }
+        std::thread::sleep(Duration::from_millis(300));
         open(&wish(&format!("source = '{VIDEO}'")), None).err().map(|(error, _)| error)
     });
     let text = error.to_string();

@@ -235,7 +235,7 @@ pub(crate) fn memory() {
     let frames: u64 = std::env::var("FROSTGLASS_RIG_FRAMES").map_or(5000, |frames| frames.parse().unwrap());
     assert!(std::process::Command::new("v4l2-ctl").args(["-d", "/dev/video0", "-i", "0"]).status().unwrap().success());
     let config = "[camera]\nsource = '/dev/video0'\nwidth = 640\nheight = 360\nfps = 120\n\
-                  [emit]\njsonl = 'events.jsonl'\npictures = 'shots'\npictures_every = 100\npictures_max_mib = 1\n";
+                  [faces]\ndetail = 'fast'\n[persons]\nredact = 'none'\n[hold]\ndeadline_ms = 3000\n[emit]\njsonl = 'events.jsonl'\npictures = 'shots'\npictures_every = 100\npictures_max_mib = 1\n";
     let mut run = Running::start("/tmp/memory", config);
     run.wait_for_health("frames_in", 1000);
     let parts = [run.part("pixel-process").unwrap(), run.part("front-process").unwrap()];
@@ -245,6 +245,7 @@ pub(crate) fn memory() {
     while reached < 1000 + frames {
         // Each step has its own patience.
         reached = run.wait_for_health("frames_in", (reached + 500).min(1000 + frames));
+        assert!(all.iter().all(|part| Path::new(&format!("/proc/{part}")).exists()), "a process ended: {}", run.told());
         after = all.map(Held::of);
         println!("{reached} frames: {after:?}");
         if reached < 2000 {
