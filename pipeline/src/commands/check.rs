@@ -21,12 +21,12 @@ pub(crate) struct CheckArgs {
 
 pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<Done> {
     let config = Config::read(&args.config)?;
-    let mut files = face_networks(&config, Medium::Moving);
-    files.extend(
-        face_networks(&config, Medium::Stills).into_iter().filter(|file| !files.contains(file)).collect::<Vec<_>>(),
-    );
-    files.push(person_network(&config.persons.model));
-    let networks = files.iter().map(network_line).collect::<anyhow::Result<Vec<_>>>()?;
+    let (moving, stills) = (face_networks(&config, Medium::Moving), face_networks(&config, Medium::Stills));
+    let person = person_network(&config.persons.model);
+    let (on_moving, on_stills) = if moving == stills { ("", None) } else { (", on clips and cameras", Some(&stills)) };
+    let networks = moving.iter().map(|file| network_line(file, on_moving));
+    let networks = networks.chain(on_stills.into_iter().flatten().map(|file| network_line(file, ", on pictures")));
+    let networks = networks.chain([network_line(&person, "")]).collect::<anyhow::Result<Vec<_>>>()?;
     let looks = format!(
         "{:?} on clips and cameras, {:?} on pictures",
         detail(&config, Medium::Moving),
@@ -48,8 +48,8 @@ pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<Done> {
     Ok(Done::Whole)
 }
 
-fn network_line(network: &NetworkFile) -> anyhow::Result<String> {
+fn network_line(network: &NetworkFile, on: &str) -> anyhow::Result<String> {
     let card = network.card()?;
     let pin = if card.pinned { "pinned" } else { "your own, NOT pinned" };
-    Ok(format!("{} from {}, SHA-256 {} ({pin})", card.family.name(), card.file, card.sha256))
+    Ok(format!("{} from {}, SHA-256 {} ({pin}){on}", card.family.name(), card.file, card.sha256))
 }
