@@ -130,6 +130,16 @@ fn a_lost_track_lingers_and_then_ends() {
     assert!((14..20).all(|frame| is_clear(&left[frame])));
 }
 
+/// Between two looks nobody can say that somebody is gone, so that a person lingers from the look after.
+#[test]
+fn a_person_that_was_seen_once_lingers_as_long_as_anybody() {
+    let mut script = vec![Seen { strong: vec![of(Kind::Person, [0.4, 0.2, 0.6, 0.9])], ..Seen::default() }];
+    script.resize(30, nothing());
+    let left = run(&script, 3, 10, true);
+    assert!((0..=10).all(|frame| hides(&left[frame], 0.5)), "its linger at least");
+    assert!((16..30).all(|frame| is_clear(&left[frame])), "and not for ever");
+}
+
 #[test]
 fn a_weak_detection_keeps_a_track_and_begins_one_only_when_it_comes_again() {
     let mut script = vec![strong(0.3), strong(0.3)];

@@ -215,14 +215,10 @@ impl Trails {
             let forwards = linger.min(WEAK_LINGER);
             return comes_again.then_some(Reaches { forwards, backwards: forwards.min(ahead), between: again });
         }
-        // A person that was seen once may be none: it is carried to the next look.
-        let forwards = match trail.kind {
-            Kind::Person if self.spots.len() < 2 => every - 1,
-            _ => linger.saturating_add(every - 1),
-        };
+        let forwards = linger.saturating_add(every - 1);
         // What was seen a few times only has hardly been there for long before.
         let backwards = if trail.seen.len() < FEW { forwards.min(FEW as i64) } else { forwards };
-        let between = linger.saturating_add(ahead).saturating_add(every - 1);
+        let between = forwards.saturating_add(ahead);
         Some(Reaches { forwards, backwards: backwards.min(ahead), between })
     }
 
