@@ -163,6 +163,7 @@ impl Hold {
             }
             None => Leaving::Lost(stamp),
         };
+        self.trails.forget(stamp.sequence);
         if self.spare.len() < LONGEST {
             self.spare.push(moving);
         }
@@ -218,8 +219,9 @@ impl Hold {
 
 #[cfg(test)]
 mod tests {
-    use frostglass_vault::{Format, Pool, Size, Zones};
+    use frostglass_vault::{Format, Kind, Pool, Size, Zones};
 
+    use super::track::Sighting;
     use super::*;
 
     const MS: Duration = Duration::from_millis(1);
@@ -284,6 +286,26 @@ mod tests {
         assert_eq!(masked(hold.leave(201 * MS)), Some(true));
         hold.settle(0, Findings::Complete(vec![]), &Clues::default());
         assert_eq!(masked(hold.leave(10_000 * MS)), None);
+    }
+
+    #[test]
+    fn answers_that_all_come_late_do_not_pile_up() {
+        let (mut hold, pool) = hold(3);
+        let area = Area::new(0.1, 0.1, 0.2, 0.2).unwrap();
+        let sighting = Sighting { track: 0, kind: Kind::Face, area, strong: true };
+        let mut most = 0;
+        for sequence in 0..2000u64 {
+            let now = 40 * MS * u32::try_from(sequence).unwrap();
+            drop(hold.take_in(frame(&pool, sequence), now));
+            while hold.leave(now).is_some() {}
+            // Twenty frames after its own, which has left by then. Each is another track, as in a crowd that walks by.
+            if let Some(late) = sequence.checked_sub(20) {
+                let sightings = vec![Sighting { track: late, ..sighting }];
+                hold.settle(late, Findings::Complete(vec![]), &Clues { sightings, ..Clues::default() });
+            }
+            most = most.max(hold.trails.remembered());
+        }
+        assert!(most < 200, "{most} things are remembered");
     }
 
     #[test]

@@ -146,7 +146,6 @@ impl Trails {
             }
         }
         self.trails = trails;
-        self.forget(sequence);
     }
 
     /// The sightings of a trail, carried over into the frame that leaves.
@@ -248,8 +247,9 @@ impl Trails {
         }
     }
 
-    /// What no later frame can want.
-    fn forget(&mut self, sequence: u64) {
+    /// This frame has left, filled or not: what no later one can want is forgotten. Where every answer comes too late, no frame
+    /// is filled, and what is noted must not pile up.
+    pub fn forget(&mut self, sequence: u64) {
         let frames = self.reach.linger.max(1) + 2 * self.reach.persons_every + 4;
         let oldest = sequence.saturating_sub(frames as u64);
         while self.steps.front().is_some_and(|step| step.sequence < oldest) {
@@ -270,6 +270,14 @@ impl Trails {
             }
             !trail.seen.is_empty()
         });
+    }
+}
+
+#[cfg(test)]
+impl Trails {
+    /// Frames and sightings that are remembered.
+    pub(crate) fn remembered(&self) -> usize {
+        self.steps.len() + self.trails.iter().map(|trail| trail.seen.len()).sum::<usize>()
     }
 }
 
