@@ -164,7 +164,11 @@ impl Inspector {
                 watch.keep(&self.kept);
             }
             let looked = self.persons.as_ref().filter(|persons| persons.looked_at == Some(stamp.sequence));
-            watch.observe(&look.picture(), stamp, looked.map(|persons| persons.last.as_slice()), wall, events);
+            let persons = looked.map(|persons| persons.last.as_slice());
+            match self.tracking.grid() {
+                Some(grid) => watch.observe_read(grid, stamp, persons, wall, events),
+                None => watch.observe(&look.picture(), stamp, persons, wall, events),
+            }
         }
         // The lease ends before the answer is given: who has the findings may have the frame.
         drop(look);

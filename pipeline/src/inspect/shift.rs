@@ -32,6 +32,8 @@ pub(super) struct Steadying {
     last: Vec<f32>,
     /// Whether `last` holds a frame.
     knows: bool,
+    /// Whether the frame observed last could be read.
+    read: bool,
     now_profile: Vec<f32>,
     last_profile: Vec<f32>,
 }
@@ -45,14 +47,27 @@ pub(super) struct Steady {
 
 impl Steadying {
     pub(super) fn new() -> Self {
-        Self { grid: None, last: Vec::new(), knows: false, now_profile: Vec::new(), last_profile: Vec::new() }
+        Self {
+            grid: None,
+            last: Vec::new(),
+            knows: false,
+            read: false,
+            now_profile: Vec::new(),
+            last_profile: Vec::new(),
+        }
+    }
+
+    /// The grey picture of the frame observed last; `None` when it could not be read.
+    pub(super) fn grid(&self) -> Option<&Grid> {
+        self.grid.as_ref().filter(|_| self.read)
     }
 
     /// Takes in the next frame.
     pub(super) fn observe(&mut self, picture: &Picture<'_>) -> Steady {
         const UNKNOWN: Steady = Steady { shift: Shift::NONE, cut: false };
         let grid = self.grid.get_or_insert_with(|| Grid::new(picture.format()));
-        if !grid.read(picture) {
+        self.read = grid.read(picture);
+        if !self.read {
             return UNKNOWN;
         }
         let seen = if self.knows { self.compare() } else { UNKNOWN };

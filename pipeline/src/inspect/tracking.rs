@@ -5,6 +5,7 @@
 use frostglass_models::{DetectError, Detector};
 use frostglass_vault::{Area, Detection, Kind, Picture};
 
+use super::motion::grid::Grid;
 use super::shift::Steadying;
 use crate::hold::track::{Clues, Shift, Tracker};
 
@@ -24,6 +25,11 @@ impl Tracking {
     pub(super) fn new() -> Self {
         let places = Vec::with_capacity(MOST_PLACES);
         Self { steadying: Steadying::new(), tracker: Tracker::new(), places, pending: (Shift::NONE, false) }
+    }
+
+    /// The grey picture of the frame that came last; `None` when it could not be read.
+    pub(super) fn grid(&self) -> Option<&Grid> {
+        self.steadying.grid()
     }
 
     /// Where tracks are.

@@ -70,6 +70,15 @@ impl Grid {
         true
     }
 
+    /// Takes over what another grid read; `false`, and nothing taken, when that was made for another format.
+    pub(super) fn copy(&mut self, other: &Self) -> bool {
+        if other.format != self.format || self.means.is_empty() {
+            return false;
+        }
+        self.means.copy_from_slice(&other.means);
+        true
+    }
+
     /// Where a box of cells is; `right` and `bottom` are exclusive.
     pub(super) fn area(&self, cells: [usize; 4]) -> Area {
         let across = |column: usize| (column as f32 / self.columns.max(1) as f32).clamp(0.0, 1.0);

@@ -125,6 +125,31 @@ impl Watch {
         wall: Timestamp,
         out: &mut Vec<Event>,
     ) {
+        let read = self.grid.read(picture);
+        self.go_on(read, stamp, persons, wall, out);
+    }
+
+    /// The same for a picture whose grid somebody has read already.
+    pub(super) fn observe_read(
+        &mut self,
+        grid: &Grid,
+        stamp: Stamp,
+        persons: Option<&[Detection]>,
+        wall: Timestamp,
+        out: &mut Vec<Event>,
+    ) {
+        let read = self.grid.copy(grid);
+        self.go_on(read, stamp, persons, wall, out);
+    }
+
+    fn go_on(
+        &mut self,
+        read: bool,
+        stamp: Stamp,
+        persons: Option<&[Detection]>,
+        wall: Timestamp,
+        out: &mut Vec<Event>,
+    ) {
         let now = Moment { frame: stamp.sequence, time: stamp.time.as_secs_f64(), wall };
         let elapsed = self.last.map_or(0.0, |last| now.time - last.time.as_secs_f64());
         if !(0.0..=JUMP).contains(&elapsed) {
@@ -137,7 +162,6 @@ impl Watch {
         self.sightings.clear();
         self.score = 0.0;
 
-        let read = self.grid.read(picture);
         let camera = read && self.camera.observe(&self.grid.means, seconds);
         if camera {
             // The scene is where it was, the picture of it is not.
