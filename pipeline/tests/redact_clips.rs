@@ -94,6 +94,15 @@ fn a_clip_becomes_an_mp4_that_opens_again_with_all_its_frames() {
 }
 
 #[test]
+fn a_name_that_promises_another_container_is_told() {
+    let dir = folder();
+    std::fs::write(dir.path().join("in.y4m"), Clip::moving(64, 48, 3).bytes()).unwrap();
+    let run = frostglass().args(["redact", "in.y4m", "-o", "out.avi"]).current_dir(dir.path()).assert().success();
+    let told = String::from_utf8_lossy(&run.get_output().stderr).into_owned();
+    assert!(told.contains("out.avi: written as MP4"), "{told}");
+}
+
+#[test]
 fn y4m_goes_through_standard_input_and_output() {
     let clip = Clip::moving(162, 90, 12);
     let run = frostglass().args(["redact", "-", "-o", "-"]).write_stdin(clip.bytes()).assert().success();

@@ -223,7 +223,10 @@ impl Work {
         if is_dash(&job.output) {
             return Ok(Box::new(Y4mStream::stdout(rate)?));
         }
-        let container = ClipContainer::from_path(&job.output).unwrap_or(ClipContainer::Mp4);
+        let container = ClipContainer::from_path(&job.output).unwrap_or_else(|| {
+            eprintln!("{}: written as MP4, whatever its name says", job.output.display());
+            ClipContainer::Mp4
+        });
         let protect = std::slice::from_ref(&job.input);
         Ok(Box::new(ClipFile::create(&job.output, container, rate, self.overwrite, protect)?))
     }

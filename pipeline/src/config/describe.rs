@@ -144,7 +144,8 @@ fn latency(config: &Config) -> String {
     let deadline = config.hold.deadline.as_millis();
     let most = deadline as f64 + frame * config.hold.frames as f64;
     format!(
-        "A frame leaves at most {most:.0} ms after capture: {deadline} ms to inspect it, and {} frames of look-ahead at {} a second.",
+        "A frame is due at most {most:.0} ms after capture, on a machine that is not busy with other things: {deadline} ms to \
+         inspect it, and {} frames of look-ahead at {} a second.",
         config.hold.frames, config.camera.fps
     )
 }
