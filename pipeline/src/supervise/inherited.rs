@@ -3,7 +3,7 @@
 //! **Invariant.** None of them reaches a process that the supervisor starts. What this program opens itself closes when
 //! another is executed; what a shell or a service manager left open does not, unless it is marked here.
 
-#![allow(unsafe_code)]
+#![expect(unsafe_code, reason = "a descriptor that is only known by its number is borrowed")]
 
 use std::fs;
 use std::io;
