@@ -53,6 +53,7 @@ cases! {
     what_overwriting_a_drivers_buffer_costs: VIVID, capturing::overwriting;
     auto_takes_the_only_camera_and_does_not_guess_between_two: &["vivid n_devs=2 node_types=0x1,0x1"], capturing::auto_and_devices;
     without_a_camera_it_is_said: &[], capturing::none;
+    devices_that_only_take_pictures_are_told: &["v4l2loopback devices=4 exclusive_caps=1,1,1,1 video_nr=0,1,2,3"], capturing::outputs_only;
     a_camera_is_found_again_under_another_number: &["vivid n_devs=2 node_types=0x1,0x1"], capturing::moved;
     a_usb_camera_with_junk_and_cut_frames_gives_whole_ones_only: USB, capturing::usb_faults;
     a_photograph_is_redacted_from_loopback_to_loopback: LOOPBACK, running::photograph;

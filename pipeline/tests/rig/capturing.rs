@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use frostglass::capture::camera::CameraFault;
@@ -322,6 +322,19 @@ pub(crate) fn none() {
     }
     let list = Command::new(assert_cmd::cargo::cargo_bin("frostglass")).arg("devices").output().unwrap();
     assert!(String::from_utf8_lossy(&list.stdout).contains("no Video4Linux device"));
+}
+
+/// Advice about one device looks at the others, which are looked at no further: neither does it take long, nor is a device that
+/// somebody wants to write to ever full of those who look.
+pub(crate) fn outputs_only() {
+    let program = assert_cmd::cargo::cargo_bin("frostglass");
+    let looking = Command::new("timeout").arg("30").arg(program).arg("devices").stdout(Stdio::piped()).spawn().unwrap();
+    let list = looking.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&list.stdout);
+    assert!(list.status.success(), "{}: {told}", list.status);
+    assert_eq!(told.matches("gives pictures while somebody writes some").count(), 4, "{told}");
+    let fault = open(&wish("source = '/dev/video0'"), None).unwrap_err().0.to_string();
+    assert!(fault.contains("gives pictures while somebody writes some"), "{fault}");
 }
 
 pub(crate) fn moved() {

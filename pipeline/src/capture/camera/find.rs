@@ -41,18 +41,37 @@ impl Found {
 /// # Errors
 /// When it is not there, may not be opened, or is no camera.
 pub fn look_at(path: &Path) -> Result<Found, CameraFault> {
-    let device = Device::open(path).map_err(|error| why_not_opened(path, error))?;
-    let capability = device.capability().map_err(|error| match error.raw_os_error() {
+    probe(path).map_err(|miss| match miss {
+        Miss::Closed(error) => why_not_opened(path, error),
         // ENOTTY, EINVAL, ENODEV: the driver knows no such call, or is going away.
-        Some(25 | 22) => CameraFault::NotVideo,
-        Some(19) => CameraFault::Gone,
-        _ => CameraFault::Call { tried: "asking what it is", said: error },
-    })?;
-    let Some(kind) = capability.capture() else {
-        let advice = sibling(path, &capability);
-        return Err(CameraFault::NoPictures { card: capability.card, advice });
-    };
-    Ok(Found { path: path.to_owned(), capability, kind, device })
+        Miss::Mute(error) => match error.raw_os_error() {
+            Some(25 | 22) => CameraFault::NotVideo,
+            Some(19) => CameraFault::Gone,
+            _ => CameraFault::Call { tried: "asking what it is", said: error },
+        },
+        Miss::NoPictures(capability) => {
+            let advice = sibling(path, &capability);
+            CameraFault::NoPictures { card: capability.card, advice }
+        }
+    })
+}
+
+/// Why a device is no camera that can be had. The device is closed again.
+#[derive(Debug)]
+enum Miss {
+    Closed(io::Error),
+    Mute(io::Error),
+    NoPictures(Capability),
+}
+
+/// Looks at one device and at no other: advice that names others looks at all of them, and must not come back to itself.
+fn probe(path: &Path) -> Result<Found, Miss> {
+    let device = Device::open(path).map_err(Miss::Closed)?;
+    let capability = device.capability().map_err(Miss::Mute)?;
+    match capability.capture() {
+        Some(kind) => Ok(Found { path: path.to_owned(), capability, kind, device }),
+        None => Err(Miss::NoPictures(capability)),
+    }
 }
 
 /// All cameras, by number; `except` is left out, under whatever name.
@@ -60,7 +79,7 @@ pub fn look_at(path: &Path) -> Result<Found, CameraFault> {
 pub fn cameras(except: Option<&Path>) -> Vec<Found> {
     let except = except.and_then(|path| fs::canonicalize(path).ok());
     let nodes = nodes().into_iter().filter(|path| except.as_deref() != Some(path.as_path()));
-    nodes.filter_map(|path| look_at(&path).ok()).collect()
+    nodes.filter_map(|path| probe(&path).ok()).collect()
 }
 
 /// All Video4Linux nodes, by number.
