@@ -6,7 +6,7 @@ use anyhow::Context;
 use frostglass_models::{Detail, FaceSetup, Family, NetworkFile, Runtime, face_detector, person_detector};
 use frostglass_vault::{Format, PersonRule, Policy, Zone};
 
-use crate::config::{self, Config, FaceModel, PersonModel, ZoneRule};
+use crate::config::{self, CameraSource, Config, FaceModel, PersonModel, ZoneRule};
 use crate::hold::Limits;
 use crate::inspect::motion::{Watch, WatchSettings};
 use crate::inspect::{Inspector, SELDOM};
@@ -105,7 +105,17 @@ pub(crate) fn live_limits(config: &Config, frame_time: Duration) -> Limits {
         linger: config.hold.linger as usize,
         persons_every: config.persons.every as usize * seldom as usize,
         heads_only: config.persons.rule == PersonRule::Head,
+        warm_up: if is_slide_show(config) { 0 } else { WARM_UP },
     }
+}
+
+/// With the look-ahead of three frames, whatever stands in a camera's first picture has been looked at twelve times before
+/// anything of it leaves. Of the bundled clip's faces, some are found at the fifth look for the first time.
+const WARM_UP: usize = 8;
+
+/// Pictures of a folder have nothing to do with one another.
+fn is_slide_show(config: &Config) -> bool {
+    matches!(&config.camera.source, Some(CameraSource::Path(path)) if path.is_dir())
 }
 
 /// The same for a file, which is known far ahead: as many frames as fit into [`WINDOW_BYTES`], at most [`WINDOW_FRAMES`], and
@@ -113,7 +123,7 @@ pub(crate) fn live_limits(config: &Config, frame_time: Duration) -> Limits {
 pub(crate) fn file_limits(config: &Config, format: Format, deadline: Duration, frame_time: Duration) -> Limits {
     let fit = (WINDOW_BYTES / format.bytes().max(1)).min(WINDOW_FRAMES);
     let live = live_limits(config, frame_time);
-    Limits { look_ahead: live.look_ahead.max(fit), deadline, ..live }
+    Limits { look_ahead: live.look_ahead.max(fit), deadline, warm_up: 0, ..live }
 }
 
 /// Memory for the frames of a clip that are looked ahead.

@@ -2,7 +2,8 @@
 //!
 //! **Invariant.** Frames leave in the order in which they came, each exactly once, and none later than its due
 //! time: what is not known by then leaves as [`Findings::Missing`], wholly masked. A late answer changes nothing.
-//! A frame whose lease is still out leaves masked too, and the pool keeps its memory until the lease comes back.
+//! A frame whose lease is still out leaves masked too, and the pool keeps its memory until the lease comes back. Of a
+//! camera, the first frames leave masked as well: what stands in the picture from the start gets a chance to be found.
 //!
 //! The hold knows no threads and no clock: it is told the time. Who looks at a lent frame is `inspect`'s business,
 //! what tracks make of findings is `track`'s: when a frame leaves, they hide more of it, with the frames behind it known.
@@ -27,6 +28,8 @@ pub struct Hold {
     /// Lists of what moves, for frames to come.
     spare: Vec<Vec<Area>>,
     limits: Limits,
+    /// Frames that were looked at and still leave masked.
+    unshown: usize,
     closed: bool,
 }
 
@@ -45,13 +48,16 @@ pub struct Limits {
     pub persons_every: usize,
     /// Of persons only the head is hidden.
     pub heads_only: bool,
+    /// The first so many frames that were looked at leave masked all the same: of what the networks find at their second or
+    /// fifth look only, the first frame would show the face. Who enters later is covered by the look-ahead.
+    pub warm_up: usize,
 }
 
 impl Limits {
     /// These, with tracks that linger as a config says when it says nothing.
     #[must_use]
     pub fn new(look_ahead: usize, deadline: Duration, frame_time: Duration) -> Self {
-        Self { look_ahead, deadline, frame_time, linger: 15, persons_every: 6, heads_only: false }
+        Self { look_ahead, deadline, frame_time, linger: 15, persons_every: 6, heads_only: false, warm_up: 0 }
     }
 }
 
@@ -94,6 +100,7 @@ impl Hold {
             lane: VecDeque::with_capacity(2 * (look_ahead + 1)),
             trails: Trails::new(Reach { look_ahead, linger, persons_every, heads_only }),
             spare: Vec::new(),
+            unshown: limits.warm_up,
             limits,
             closed: false,
         }
@@ -154,7 +161,7 @@ impl Hold {
         let Held { stamp, frame, captured, findings, moving } = self.lane.pop_front()?;
         let leaving = match frame {
             Some(frame) => {
-                let mut inspected = Inspected::new(frame, findings.unwrap_or(Findings::Missing));
+                let mut inspected = Inspected::new(frame, self.may_show(findings.unwrap_or(Findings::Missing)));
                 if !inspected.is_missing() {
                     self.trails.fill(&mut inspected, stamp.sequence);
                     moving.iter().for_each(|area| inspected.hide_also(*area));
@@ -168,6 +175,15 @@ impl Hold {
             self.spare.push(moving);
         }
         Some((leaving, captured))
+    }
+
+    /// What is known of a frame, or nothing while the first frames are not to be shown.
+    fn may_show(&mut self, findings: Findings) -> Findings {
+        if matches!(findings, Findings::Missing) || self.unshown == 0 {
+            return findings;
+        }
+        self.unshown -= 1;
+        Findings::Missing
     }
 
     /// When [`Hold::leave`] will give something out, even if nothing else happens; `None` when it is empty.
@@ -331,6 +347,23 @@ mod tests {
         hold.settle(1, Findings::Complete(vec![]), &Clues::default());
         assert_eq!(masked(hold.leave(MS)), Some(true));
         assert_eq!(masked(hold.leave(MS)), Some(false));
+    }
+
+    #[test]
+    fn the_first_frames_that_were_looked_at_leave_masked() {
+        let limits = Limits { warm_up: 3, ..Limits::new(1, 200 * MS, 40 * MS) };
+        let (mut hold, pool) = (Hold::new(limits), hold(0).1);
+        for sequence in 0..8 {
+            drop(hold.take_in(frame(&pool, sequence), Duration::ZERO));
+            // One that nobody looked at tells nothing of what is in the picture.
+            match sequence {
+                1 => hold.give_up(sequence),
+                _ => hold.settle(sequence, Findings::Complete(vec![]), &Clues::default()),
+            }
+        }
+        hold.close();
+        let left: Vec<_> = std::iter::from_fn(|| masked(hold.leave(MS))).collect();
+        assert_eq!(left, [true, true, true, true, false, false, false, false]);
     }
 
     #[test]
