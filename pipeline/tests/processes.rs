@@ -127,9 +127,11 @@ fn a_new_config_comes_into_force_and_a_broken_one_does_not() {
         let events = run.events();
         events
             .iter()
-            .any(|event| event["what"].as_str().is_some_and(|what| what.contains("old one stays")))
+            .any(|event| event["what"].as_str().is_some_and(|what| what.contains("old one stays in force: ")))
             .then_some(())
     });
+    fs::rename(dir.path().join("camera.toml"), dir.path().join("elsewhere")).unwrap();
+    wait_for("word that it is gone", || run.told().contains("camera.toml is gone").then_some(()));
     assert_eq!(run.part("pixel-process"), Some(pixel), "nothing was started anew");
     assert!(run.told().contains("camera.toml"), "{}", run.told());
     // Put right without the zone, by SIGHUP: what is uncovered is told.

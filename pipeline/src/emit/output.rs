@@ -61,6 +61,8 @@ impl Output {
             .suffix(".part")
             .permissions(fs::Permissions::from_mode(MODE))
             .tempfile_in(folder_of(target))
+            // Without the temporary name, which tells the user nothing.
+            .map_err(|error| io::Error::from(error.kind()))
             .map_err(|source| EmitError::of(shown(target), "creating a file in its folder", 0, source))?;
         let (file, temporary) = temporary.into_parts();
         Ok(Self {

@@ -18,10 +18,23 @@ pub(super) struct Proved {
     seen: Option<Looks>,
     /// What it looked like at the last glance: a file is read when it stays the same for two.
     glance: Option<Looks>,
+    /// That it is no longer there was told.
+    gone: bool,
 }
 
 /// Device, inode, length and time of change: a file that was replaced differs in one of them.
 type Looks = (u64, u64, u64, i64, i64);
+
+/// What a glance at the file tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Glance {
+    /// As it was.
+    Same,
+    /// Changed, or there again.
+    Replaced,
+    /// No longer there; told once.
+    Gone,
+}
 
 /// What became of a look at the file.
 pub(super) enum Change {
@@ -40,7 +53,7 @@ impl Proved {
     pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
         let seen = looks(path);
         let (text, config) = read(path)?;
-        Ok(Self { path: path.to_owned(), text, config, glance: seen, seen })
+        Ok(Self { path: path.to_owned(), text, config, glance: seen, seen, gone: false })
     }
 
     /// Where relative paths start.
@@ -52,12 +65,23 @@ impl Proved {
         self.path.display().to_string()
     }
 
-    /// Whether the file was changed, and has been left alone since the last glance.
-    pub(super) fn was_replaced(&mut self) -> bool {
+    /// A glance at the file. What an editor does to it in between is waited for: it counts when it is the same as at the glance
+    /// before.
+    pub(super) fn glance(&mut self) -> Glance {
         let now = looks(&self.path);
         let still = now == self.glance;
         self.glance = now;
-        now.is_some() && still && now != self.seen
+        match now {
+            None if still && !self.gone => {
+                self.gone = true;
+                Glance::Gone
+            }
+            Some(_) if still && (now != self.seen || self.gone) => {
+                self.gone = false;
+                Glance::Replaced
+            }
+            _ => Glance::Same,
+        }
     }
 
     /// Reads the file again.
@@ -109,16 +133,20 @@ mod tests {
         let path = folder.path().join("camera.toml");
         write(&path, "[camera]\nsource = \"a.mp4\"\n[[zone]]\noutline = [[0,0],[1,0],[1,1]]\n");
         let mut proved = Proved::read(&path).unwrap();
-        assert!(!proved.was_replaced());
+        assert_eq!(proved.glance(), Glance::Same);
         for broken in ["[[zone]]\noutline = [[0,0]]\n", "[camera\n", "zone = []\nsauce = 1\n"] {
             write(&path, broken);
             assert!(matches!(proved.again(), Change::Refused(_)), "{broken}");
             assert_eq!(proved.config.zones.len(), 1);
         }
         fs::remove_file(&path).unwrap();
-        assert!(!proved.was_replaced(), "a file that is gone is no new config");
+        let glances = [(); 4].map(|()| proved.glance());
+        assert_eq!(glances, [Glance::Same, Glance::Gone, Glance::Same, Glance::Same], "told once, when it stays away");
         assert!(matches!(proved.again(), Change::Refused(_)));
         assert_eq!(proved.config.zones.len(), 1);
+        write(&path, "[camera]\nsource = \"a.mp4\"\n");
+        assert_eq!([(); 3].map(|()| proved.glance())[..2], [Glance::Same, Glance::Replaced]);
+        assert!(matches!(proved.again(), Change::New { .. }));
     }
 
     #[test]
@@ -128,13 +156,12 @@ mod tests {
         write(&path, "[camera]\nsource = \"a.mp4\"\n");
         let mut proved = Proved::read(&path).unwrap();
         write(&path, "[camera]\nsource = \"b.mp4\"\nfps");
-        assert!(!proved.was_replaced(), "it was another a moment ago");
+        assert_eq!(proved.glance(), Glance::Same, "it was another a moment ago");
         write(&path, "[camera]\nsource = \"b.mp4\"\nfps = 10\n");
-        assert!(!proved.was_replaced());
-        assert!(proved.was_replaced());
+        assert_eq!([(); 2].map(|()| proved.glance()), [Glance::Same, Glance::Replaced]);
         assert!(matches!(proved.again(), Change::New { .. }));
         assert_eq!(proved.config.camera.fps, 10);
-        assert!(!proved.was_replaced());
+        assert_eq!(proved.glance(), Glance::Same);
         assert!(matches!(proved.again(), Change::None));
     }
 

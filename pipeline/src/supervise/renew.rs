@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use super::Supervisor;
-use super::reload::Change;
+use super::reload::{Change, Glance};
 use crate::commands::uncovered;
 use crate::config::Config;
 use crate::event::Masked;
@@ -20,7 +20,13 @@ impl Supervisor {
         if due {
             self.glanced = Instant::now();
         }
-        if !(asked || due && self.proved.was_replaced()) {
+        let glance = if due { self.proved.glance() } else { Glance::Same };
+        if glance == Glance::Gone {
+            let what = format!("{} is gone; the config that was read from it stays in force", self.proved.origin());
+            tracing::warn!("{what}");
+            self.tell_fault(what, Masked::Nothing);
+        }
+        if !(asked || glance == Glance::Replaced) {
             return;
         }
         match self.proved.again() {
@@ -29,7 +35,9 @@ impl Supervisor {
             Change::Refused(error) => {
                 self.status.print(&crate::commands::told(&error));
                 tracing::error!("the new config is refused; the old one stays in force");
-                let what = "the new config is at fault; the old one stays in force".to_owned();
+                let why = error.to_string();
+                let why = why.lines().next().unwrap_or_default();
+                let what = format!("the new config is at fault, and the old one stays in force: {why}");
                 self.tell_fault(what, Masked::Nothing);
             }
             Change::New { before } => {
