@@ -47,9 +47,14 @@ fn nothing() -> Seen {
 
 /// The luma of each frame that left; empty for one that was wholly masked.
 fn run(script: &[Seen], look_ahead: usize, linger: usize, tracked: bool) -> Vec<Vec<u8>> {
-    let policy = Policy { style: Style::Solid, persons: PersonRule::Body, margin: 0.3 };
-    let mut redactor = Redactor::new(policy, FORMAT, Arc::new(Zones::none()));
     let limits = Limits { linger, ..Limits::new(look_ahead, Duration::from_secs(10), Duration::from_millis(40)) };
+    run_within(script, limits, PersonRule::Body, tracked)
+}
+
+fn run_within(script: &[Seen], limits: Limits, persons: PersonRule, tracked: bool) -> Vec<Vec<u8>> {
+    let policy = Policy { style: Style::Solid, persons, margin: 0.3 };
+    let mut redactor = Redactor::new(policy, FORMAT, Arc::new(Zones::none()));
+    let look_ahead = limits.look_ahead;
     let (mut hold, mut tracker, mut clues) = (Hold::new(limits), Tracker::new(), Clues::default());
     let pool = Pool::new(FORMAT, look_ahead + 4);
     let mut left = Vec::new();
@@ -138,6 +143,21 @@ fn a_person_that_was_seen_once_lingers_as_long_as_anybody() {
     let left = run(&script, 3, 10, true);
     assert!((0..=10).all(|frame| hides(&left[frame], 0.5)), "its linger at least");
     assert!((16..30).all(|frame| is_clear(&left[frame])), "and not for ever");
+}
+
+/// Of somebody who bends down, the face is not where the shape of the box lets one presume it.
+#[test]
+fn where_a_persons_face_was_stays_hidden_as_long_as_the_person_is_seen() {
+    let person = of(Kind::Person, [0.4, 0.05, 0.62, 0.95]);
+    let seen = |frame| if frame < 6 { vec![person, face(0.51, 0.75)] } else { vec![person] };
+    let script: Vec<Seen> = (0..60).map(|frame| Seen { strong: seen(frame), ..Seen::default() }).collect();
+    let limits = Limits { heads_only: true, ..Limits::new(3, Duration::from_secs(10), Duration::from_millis(40)) };
+    let hidden = |tracked: bool| {
+        let left = run_within(&script, limits, PersonRule::Head, tracked);
+        let is_hidden = |luma: &[u8]| luma.is_empty() || (93..111).all(|x| luma[75 * 200 + x] != SCENE);
+        left.iter().filter(|luma| is_hidden(luma)).count()
+    };
+    assert_eq!((hidden(true), hidden(false)), (60, 6));
 }
 
 #[test]

@@ -10,6 +10,7 @@
 //! After ByteTrack (Zhang et al., 2022): weak detections keep a track that is there, and one that comes again begins one.
 
 mod fill;
+mod head;
 mod place;
 mod tracker;
 mod trails;

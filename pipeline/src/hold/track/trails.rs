@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use frostglass_vault::{Area, Detection, Inspected, Kind, MOST_DETECTIONS, Score};
 
 use super::fill::{Filled, Reaches, Spot, fill};
+use super::head::Head;
 use super::tracker::{holds, upper_part};
 use super::{Clues, Place, Shift, Sighting};
 
@@ -55,6 +56,8 @@ struct Trail {
     /// Some network was sure of it once.
     strong: bool,
     shown: Shown,
+    /// Of a person: where its face is.
+    head: Option<Head>,
     /// Where it is in the frame that leaves.
     filled: Option<Filled>,
 }
@@ -113,8 +116,8 @@ impl Trails {
                 Err(at) => {
                     let mut first = self.spare.pop().unwrap_or_default();
                     first.push_back(seen);
-                    self.trails
-                        .insert(at, Trail { track, kind, seen: first, strong, shown: Shown::default(), filled: None });
+                    let (shown, head, filled) = (Shown::default(), None, None);
+                    self.trails.insert(at, Trail { track, kind, seen: first, strong, shown, head, filled });
                 }
             }
         }
@@ -136,11 +139,17 @@ impl Trails {
             }
         }
         for trail in &mut trails {
+            if let (Kind::Person, Some(Filled::Known(person))) = (trail.kind, trail.filled)
+                && let Some(face) = self.only_face(person)
+            {
+                trail.head = Some(Head::learn(trail.head, person, face));
+            }
             match trail.filled {
                 Some(Filled::Known(place)) => self.hide_known(trail, place, inspected, sequence),
                 Some(Filled::Guessed(place)) if !self.is_seen_otherwise(trail.kind, place) => {
                     let size = larger(trail.shown.steady(place.size), place.size);
                     self.hide(trail.kind, Place { size, ..place }, inspected);
+                    self.hide_head(trail, place, inspected);
                 }
                 _ => trail.shown = Shown::default(),
             }
@@ -168,9 +177,21 @@ impl Trails {
                 }
                 self.hide(Kind::Face, Place { size: larger(trail.shown.size, place.size), ..place }, inspected);
             }
-            // What was found is in the findings.
-            (Kind::Person, _) if !found && !self.has_face(place) => self.hide(Kind::Person, place, inspected),
+            (Kind::Person, _) if !self.has_face(place) => {
+                // What was found is in the findings.
+                if !found {
+                    self.hide(Kind::Person, place, inspected);
+                }
+                self.hide_head(trail, place, inspected);
+            }
             _ => {}
+        }
+    }
+
+    /// Hides where the face of a person was while it was seen.
+    fn hide_head(&self, trail: &Trail, person: Place, inspected: &mut Inspected) {
+        if let Some(face) = trail.head.filter(|_| self.reach.heads_only).and_then(|head| head.place(person)) {
+            self.hide(Kind::Face, face, inspected);
         }
     }
 
@@ -189,11 +210,19 @@ impl Trails {
 
     /// Whether nothing of this person has to be hidden for its head's sake: a face is known where its head must be.
     fn has_face(&self, person: Place) -> bool {
-        let upper = upper_part(person);
-        let is_its = |known: &Known| {
-            known.kind == Kind::Face && holds(upper, known.place) && known.place.size[0] < person.size[0] * 1.1
-        };
-        self.reach.heads_only && self.known.iter().any(is_its)
+        self.reach.heads_only && self.faces_of(upper_part(person), person).next().is_some()
+    }
+
+    /// The face in the box of this person, if there is one and no other.
+    fn only_face(&self, person: Place) -> Option<Place> {
+        let mut faces = self.faces_of(person, person);
+        faces.next().filter(|_| self.reach.heads_only && faces.next().is_none())
+    }
+
+    /// The known faces in a part of a person's box that may be this person's.
+    fn faces_of(&self, part: Place, person: Place) -> impl Iterator<Item = Place> {
+        let faces = self.known.iter().filter(|known| known.kind == Kind::Face).map(|known| known.place);
+        faces.filter(move |&face| holds(part, face) && face.size[0] < person.size[0] * 1.1)
     }
 
     /// Whether what is guessed to be here is known to be here as another track: the same thing, seen under a new number.
