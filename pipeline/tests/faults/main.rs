@@ -94,6 +94,21 @@ fn under_overload_frames_leave_masked_or_with_every_face_covered() {
     trial.end();
 }
 
+/// Where it may look less closely, what it looks at more coarsely shows no face either.
+#[test]
+fn under_overload_with_less_detail_no_face_is_shown() {
+    let lower = |text: String| text.replace("detail = \"fast\"", "detail = \"balanced\"");
+    let wish = lower(config("")).replace("[emit]", "may_lower_detail = true\n[emit]");
+    let trial = Trial::start(&wish);
+    let start = trial.now();
+    trial.order(Whom::All, Fault::Slow(20));
+    // It takes some hundred frames until it steps down, and down again.
+    trial.until("twenty times slower", start, |counts| counts.all() >= 400);
+    trial.recovers("after the overload");
+    let told = trial.end();
+    assert!(told.contains("this machine is too slow: from now on it looks fast, persons seldom"), "{told}");
+}
+
 #[test]
 fn a_source_that_stalls_is_cut_speaks_nonsense_or_changes_its_size_leaves_masked_frames() {
     let pipe = Pipe::new();

@@ -19,6 +19,9 @@ use crate::common::{Face, example, labels, pan};
 const CLEAR: f32 = 0.10;
 /// The same where a frame can not be told, and any face of the clip is looked for.
 const CLEAR_ANYWHERE: f32 = 0.5;
+/// A face also counts as clear when it differs by less than this share of what it differs by under its usual mask. A mask that
+/// is wider than usual takes its colours from farther away, so that there is some play.
+const BLUNTED: f32 = 0.4;
 /// From this share of equal samples on, a frame is known again.
 const KNOWN: f32 = 0.15;
 /// To tell frames, one of so many samples is enough.
@@ -118,7 +121,7 @@ impl Originals {
             let anywhere = (0..self.frames.len()).find_map(|index| self.leak(index, frame, CLEAR_ANYWHERE, 0.0));
             return anywhere.map_or(Verdict::Veiled, Verdict::Leak);
         }
-        match self.leak(index, frame, CLEAR, 0.5) {
+        match self.leak(index, frame, CLEAR, BLUNTED) {
             Some(leak) => Verdict::Leak(leak),
             None if share >= 0.5 * self.frames[index].background => Verdict::Clear,
             None => Verdict::Veiled,
