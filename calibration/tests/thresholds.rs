@@ -19,7 +19,7 @@ use frostglass_vault::{
 };
 
 fn settings(details: &[Detail]) -> Settings {
-    Settings { details: details.to_vec(), ..Settings::of(&Config::default_for_files()) }
+    Settings { details: details.to_vec(), ..Settings::of(&Config::default_for_files(), false) }
 }
 
 fn thresholds(labels: &Path, pictures: &Path, more: &[&str]) -> (i32, String, String) {
@@ -69,6 +69,27 @@ fn a_clip_has_the_curve_of_its_frames() {
         assert!((a.over_redaction - b.over_redaction).abs() < 0.02, "{a:?} {b:?}");
     }
     assert!(clip.curves[0].points[9].recall > 0.5, "{:?}", clip.curves[0].points[9]);
+}
+
+/// A still is looked at by another network, and more closely, than a frame; the labels of stills have no tracks.
+#[test]
+fn stills_are_looked_at_as_redact_looks_at_them() {
+    let of = |details: &[Detail], stills| {
+        let settings = Settings { details: details.to_vec(), ..Settings::of(&Config::default_for_files(), stills) };
+        sweep(&Runtime::load().unwrap(), &labels(), &fixtures(), &settings, &|| {}).unwrap().curves
+    };
+    let (stills, frames) =
+        (of(&[Detail::Balanced, Detail::Thorough], true), of(&[Detail::Balanced, Detail::Thorough], false));
+    assert_eq!(stills[0].points, frames[0].points, "but for thorough, they are the same");
+    assert_ne!(stills[1].points, frames[1].points);
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let more = ["-o", &path("curve.svg"), "--json", &path("curve.json"), "--detail", "thorough"];
+    let (code, _, told) = thresholds(&fixtures().join("solvay.jsonl"), &fixtures(), &more);
+    let json: serde_json::Value = serde_json::from_slice(&fs::read(path("curve.json")).unwrap()).unwrap();
+    let text = serde_json::to_string(&stills[1].points).unwrap();
+    let expected: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert!(code == 0 && json["curves"][0]["points"] == expected, "{code}: {told} {json}");
 }
 
 /// What the probe says of noise holds of a photograph: the redactor changes nothing outside of the mask, and all of it

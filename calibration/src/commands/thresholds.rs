@@ -1,13 +1,13 @@
 //! `frostglass-calibrate thresholds`: which score and detail to choose.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use frostglass::config::Config;
 use frostglass_calibration::bootstrap::Bootstrap;
-use frostglass_calibration::labels;
+use frostglass_calibration::labels::{self, Labelled};
 use frostglass_calibration::thresholds::{Choice, Curves, Settings, candidates, svg, sweep};
 use frostglass_models::Runtime;
 
@@ -16,7 +16,8 @@ use super::{not_negative, print_report, progress_bar, share, write_file};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Labels and pictures are those of `leak`. Measured are the face networks on each picture alone: heads of persons, tracks
-and look-ahead hide more. With --recall, the TOML goes to standard output and the table to standard error; when no
+and look-ahead hide more. A folder of pictures whose labels have no tracks is looked at as stills are: at thorough mirrored,
+turned and enlarged too, which takes seconds for each. With --recall, the TOML goes to standard output and the table to standard error; when no
 setting reaches it, the exit code is 1.
 
   frostglass-calibrate thresholds --labels gt.jsonl --pictures pictures/ -o curve.svg --recall 0.95 >> my.toml")]
@@ -76,7 +77,7 @@ impl From<Detail> for frostglass_models::Detail {
 /// Measures, draws, and chooses where that is asked for.
 pub(crate) fn thresholds(args: &ThresholdsArgs) -> anyhow::Result<()> {
     let labels = labels::read(&args.labels)?;
-    let settings = settings(args)?;
+    let settings = settings(args, are_stills(&labels, &args.pictures))?;
     let runtime = Runtime::load()?;
     let progress = progress_bar(labels.len() * settings.details.len());
     let curves = sweep(&runtime, &labels, &args.pictures, &settings, &|| progress.inc(1));
@@ -104,7 +105,13 @@ pub(crate) fn thresholds(args: &ThresholdsArgs) -> anyhow::Result<()> {
     }
 }
 
-fn settings(args: &ThresholdsArgs) -> anyhow::Result<Settings> {
+/// Whether the pictures have nothing to do with one another: of a clip's frames, tracks tie faces together.
+fn are_stills(labels: &[Labelled], pictures: &Path) -> bool {
+    let is_clip = frostglass::capture::kind_of(pictures).is_ok_and(|kind| kind.is_clip());
+    !is_clip && labels.iter().flat_map(|label| &label.record.faces).all(|face| face.track.is_none())
+}
+
+fn settings(args: &ThresholdsArgs, stills: bool) -> anyhow::Result<Settings> {
     if args.recall.is_some() && args.json.as_deref().is_some_and(|file| file.as_os_str() == "-") {
         bail!("--json - and --recall both want standard output: name a file for the curves");
     }
@@ -113,7 +120,7 @@ fn settings(args: &ThresholdsArgs) -> anyhow::Result<Settings> {
         smallest: args.smallest,
         spared: args.spared,
         bootstrap: Bootstrap { rounds: args.rounds, seed: args.seed },
-        ..Settings::of(&config)
+        ..Settings::of(&config, stills)
     };
     if !args.detail.is_empty() {
         let mut asked = args.detail.clone();

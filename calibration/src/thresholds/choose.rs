@@ -133,7 +133,7 @@ mod tests {
             ],
         };
         let details = vec![Detail::Fast, Detail::Thorough];
-        (curves, Settings { details, ..Settings::of(&Config::default_for_files()) })
+        (curves, Settings { details, ..Settings::of(&Config::default_for_files(), false) })
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //! taken from the masks instead of from the pixels, so that a lower score can never lower recall.
 //!
 //! Measured are the face networks on each picture alone. Heads of persons, tracks and look-ahead hide more than this; codecs
-//! and the style have no part in it.
+//! and the style have no part in it. Pictures are looked at as `redact` looks at them: frames as those of a clip, stills with
+//! all their further looks at `thorough`.
 //!
 //! **Invariant:** the masks are those that the redactor itself paints: see `mask`. How a setting is chosen is `choose`'s
 //! business, how it is drawn `chart`'s.
@@ -36,6 +37,8 @@ pub const SCORES: [f32; 19] =
 pub struct Settings {
     /// The face networks.
     pub networks: Vec<NetworkFile>,
+    /// Those for `thorough` when the pictures are stills; `None` when they are frames of a clip.
+    pub stills: Option<Vec<NetworkFile>>,
     /// How faces are painted over.
     pub style: Style,
     /// Growth of boxes, as `[faces] margin`.
@@ -55,12 +58,16 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// With the networks, the style and the margin of a config, everything else as `leak` has it.
+    /// With the networks, the style and the margin of a config, everything else as `leak` has it. The pictures are stills, or
+    /// frames of a clip.
     #[must_use]
-    pub fn of(config: &Config) -> Self {
+    pub fn of(config: &Config, stills: bool) -> Self {
         let faces = &config.faces;
+        // As `redact` does where the config leaves it open.
+        let for_stills = if faces.model == FaceModel::Fitting { &FaceModel::CenterFace } else { &faces.model };
         Self {
             networks: networks(&faces.model),
+            stills: stills.then(|| networks(for_stills)),
             style: faces.style,
             margin: faces.margin,
             details: vec![Detail::Fast, Detail::Balanced, Detail::Thorough],
@@ -74,8 +81,9 @@ impl Settings {
 
     fn setup(&self, detail: Detail, threads: usize) -> FaceSetup {
         let score = self.scores.iter().copied().fold(1.0, f32::min);
-        // As at a clip: the further looks at a still are not drawn.
-        FaceSetup { networks: self.networks.clone(), detail, score, threads, stills: false }
+        let stills = self.stills.as_ref().filter(|_| detail == Detail::Thorough);
+        let networks = stills.unwrap_or(&self.networks).clone();
+        FaceSetup { networks, detail, score, threads, stills: stills.is_some() }
     }
 }
 
