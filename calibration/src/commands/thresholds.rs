@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
+use frostglass::capture::{Kind, kind_of};
 use frostglass::config::Config;
 use frostglass_calibration::bootstrap::Bootstrap;
 use frostglass_calibration::labels::{self, Labelled};
@@ -107,7 +108,7 @@ pub(crate) fn thresholds(args: &ThresholdsArgs) -> anyhow::Result<()> {
 
 /// Whether the pictures have nothing to do with one another: of a clip's frames, tracks tie faces together.
 fn are_stills(labels: &[Labelled], pictures: &Path) -> bool {
-    let is_clip = frostglass::capture::kind_of(pictures).is_ok_and(|kind| kind.is_clip());
+    let is_clip = kind_of(pictures).is_ok_and(Kind::is_clip);
     !is_clip && labels.iter().flat_map(|label| &label.record.faces).all(|face| face.track.is_none())
 }
 
