@@ -106,6 +106,32 @@ fn a_deadline_that_cannot_be_met_masks_every_frame_and_the_stream_goes_on() {
     assert!(clip.frames.iter().all(|frame| flat(frame)), "a frame that nobody looked at shows something");
 }
 
+/// Its first eight frames leave masked, which takes four seconds here; nothing but masked frames for three is a fault otherwise.
+#[test]
+fn that_a_slow_camera_begins_masked_is_no_fault() {
+    let dir = folder();
+    let clip: Vec<u8> = std::iter::once(b"YUV4MPEG2 W64 H64 F2:1 C420jpeg\n".to_vec())
+        .chain(
+            (0..12)
+                .map(|frame| [b"FRAME\n".to_vec(), (0..64 * 96).map(|at| (at % 64 + frame) as u8).collect()].concat()),
+        )
+        .flatten()
+        .collect();
+    std::fs::write(dir.path().join("slow.y4m"), clip).unwrap();
+    let path = dir.path().join("camera.toml");
+    let text =
+        "[camera]\nsource = \"slow.y4m\"\n[hold]\ndeadline_ms = 20000\n[emit]\ny4m = \"-\"\njsonl = \"events.jsonl\"\n";
+    std::fs::write(&path, text).unwrap();
+    let run = frostglass().arg("run").arg("--config").arg(&path).assert().success();
+    let clip = Clip::parse(&run.get_output().stdout);
+    let flat: Vec<bool> =
+        clip.frames.iter().map(|frame| frame[..64 * 64].iter().all(|&luma| luma == frame[0])).collect();
+    // In front of the clip stand masked frames of the front, as long as the networks load.
+    assert_eq!(flat.iter().rev().take(12).filter(|&&flat| !flat).count(), 4, "{flat:?}");
+    let events = json_lines(&std::fs::read_to_string(dir.path().join("events.jsonl")).unwrap());
+    assert!(events.iter().all(|event| event["type"] != "fault"), "{events:?}");
+}
+
 #[test]
 fn a_wish_that_is_not_served_is_refused() {
     let dir = folder();

@@ -62,7 +62,7 @@ fn run_within(script: &[Seen], limits: Limits, persons: PersonRule, tracked: boo
         while let Some((leaving, _)) = hold.leave(Duration::ZERO) {
             let frame = match leaving {
                 Leaving::Frame(inspected) => redactor.redact(inspected),
-                Leaving::Lost(stamp) => redactor.masked(stamp),
+                Leaving::Lost(stamp) | Leaving::Unshown(stamp) => redactor.masked(stamp),
             };
             let luma = (0..100).flat_map(|row| frame.picture().row(0, row).to_vec());
             left.push(if frame.is_masked() { Vec::new() } else { luma.collect() });

@@ -49,7 +49,7 @@ pub struct Limits {
     /// Of persons only the head is hidden.
     pub heads_only: bool,
     /// The first so many frames that were looked at leave masked all the same: of what the networks find at their second or
-    /// fifth look only, the first frame would show the face. Who enters later is covered by the look-ahead.
+    /// fifth look only, the first frame would show the face. For who enters later there is the look-ahead.
     pub warm_up: usize,
 }
 
@@ -68,6 +68,8 @@ pub enum Leaving {
     Frame(Inspected),
     /// A frame that was never read whole, or that nobody looked at: only its place in the sequence is left.
     Lost(Stamp),
+    /// One of the first, which was looked at in time and is not to be shown all the same.
+    Unshown(Stamp),
 }
 
 #[derive(Debug)]
@@ -160,8 +162,12 @@ impl Hold {
         }
         let Held { stamp, frame, captured, findings, moving } = self.lane.pop_front()?;
         let leaving = match frame {
+            Some(_) if self.unshown > 0 && matches!(findings, Some(Findings::Complete(_))) => {
+                self.unshown -= 1;
+                Leaving::Unshown(stamp)
+            }
             Some(frame) => {
-                let mut inspected = Inspected::new(frame, self.may_show(findings.unwrap_or(Findings::Missing)));
+                let mut inspected = Inspected::new(frame, findings.unwrap_or(Findings::Missing));
                 if !inspected.is_missing() {
                     self.trails.fill(&mut inspected, stamp.sequence);
                     moving.iter().for_each(|area| inspected.hide_also(*area));
@@ -175,15 +181,6 @@ impl Hold {
             self.spare.push(moving);
         }
         Some((leaving, captured))
-    }
-
-    /// What is known of a frame, or nothing while the first frames are not to be shown.
-    fn may_show(&mut self, findings: Findings) -> Findings {
-        if matches!(findings, Findings::Missing) || self.unshown == 0 {
-            return findings;
-        }
-        self.unshown -= 1;
-        Findings::Missing
     }
 
     /// When [`Hold::leave`] will give something out, even if nothing else happens; `None` when it is empty.
@@ -254,7 +251,7 @@ mod tests {
     fn masked(leaving: Option<(Leaving, Duration)>) -> Option<bool> {
         leaving.map(|(leaving, _)| match leaving {
             Leaving::Frame(inspected) => inspected.is_missing(),
-            Leaving::Lost(_) => true,
+            Leaving::Lost(_) | Leaving::Unshown(_) => true,
         })
     }
 

@@ -213,9 +213,10 @@ impl<'a> Keeper<'a> {
 
     fn let_out(&mut self) -> Result<(), Closed> {
         while let Some((leaving, captured)) = self.hold.leave(self.shared.clock.now()) {
+            let is_first = matches!(leaving, Leaving::Unshown(_));
             let redacted = match leaving {
                 Leaving::Frame(inspected) => self.redactor.redact(inspected),
-                Leaving::Lost(stamp) => self.redactor.masked(stamp),
+                Leaving::Lost(stamp) | Leaving::Unshown(stamp) => self.redactor.masked(stamp),
             };
             self.look_again()?;
             let (emit, masked) = (&self.shared.metrics.emit, redacted.is_masked());
@@ -225,8 +226,10 @@ impl<'a> Keeper<'a> {
             emit.out.one();
             let now = self.shared.clock.now();
             emit.latency.record(now.saturating_sub(captured));
+            // That a camera begins masked is no fault, however few frames a second it gives.
+            let dark = masked && !is_first;
             if self.manners == Manners::Live
-                && let Some(fault) = self.alarm.left(masked, now, self.shared.clock.wall(), &self.shared.metrics)
+                && let Some(fault) = self.alarm.left(dark, now, self.shared.clock.wall(), &self.shared.metrics)
             {
                 self.hatch.publish(Outbound::Event(fault))?;
             }
