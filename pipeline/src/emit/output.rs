@@ -11,7 +11,7 @@ use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempPath};
@@ -59,10 +59,10 @@ impl Output {
         let temporary = tempfile::Builder::new()
             .prefix(&prefix)
             .suffix(".part")
-            .permissions(fs::Permissions::from_mode(MODE))
-            .tempfile_in(folder_of(target))
-            // Without the temporary name, which tells the user nothing.
-            .map_err(|error| io::Error::from(error.kind()))
+            // Opened here, for the crate would put the temporary name into what the system says, and hide its number.
+            .make_in(folder_of(target), |path| {
+                File::options().read(true).write(true).create_new(true).mode(MODE).open(path)
+            })
             .map_err(|source| EmitError::of(shown(target), "creating a file in its folder", 0, source))?;
         let (file, temporary) = temporary.into_parts();
         Ok(Self {
@@ -192,6 +192,16 @@ mod tests {
         output.commit().unwrap();
         assert_eq!(names_in(folder.path()), ["a.jpg"]);
         assert_eq!(fs::read(&path).unwrap(), b"whole");
+    }
+
+    #[test]
+    fn a_file_that_can_not_be_made_is_told_in_the_systems_words_and_without_its_temporary_name() {
+        let folder = folder();
+        let error = Output::create(&folder.path().join("nowhere/a.jpg"), Overwrite::Refuse, &[]).unwrap_err();
+        let EmitError::Io { path, source, .. } = &error else { panic!("{error}") };
+        assert!(path.ends_with("nowhere/a.jpg"), "{path}");
+        assert_eq!(source.raw_os_error(), Some(2), "no such file or directory: {source:?}");
+        assert!(!format!("{source}").contains(".part"), "{source}");
     }
 
     #[test]
