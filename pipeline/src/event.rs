@@ -200,6 +200,18 @@ impl Event {
     }
 }
 
+/// Words as an event can have them: on one line, without control characters, and no longer than [`Event::is_plausible`] takes.
+#[must_use]
+pub(crate) fn plain(words: &str) -> String {
+    let mut plain: String = words.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    if plain.len() > LONGEST_TEXT {
+        const MORE: &str = " …";
+        plain.truncate(plain.floor_char_boundary(LONGEST_TEXT - MORE.len()));
+        plain += MORE;
+    }
+    plain
+}
+
 /// A moment as events write it: RFC 3339 in UTC with milliseconds, such as `2026-11-23T18:00:00.123Z`.
 #[must_use]
 pub fn written(moment: jiff::Timestamp) -> String {
@@ -232,6 +244,17 @@ mod tests {
                 .to_owned()
                 + r#""frame":4711,"zones":["porch"],"what":"person","score":0.83,"area":[0.1,0.22,0.31,0.88]}"#
         );
+    }
+
+    #[test]
+    fn words_of_any_origin_become_such_as_an_event_can_have() {
+        for words in ["", "as it is", "two\nlines\u{1b}[2m", &"ä".repeat(5000), &"x".repeat(LONGEST_TEXT)] {
+            let time = || written(jiff::Timestamp::UNIX_EPOCH);
+            let fault = Fault { time: time(), what: plain(words), since: time(), masked: Masked::Nothing };
+            assert!(Event::Fault(fault).is_plausible(), "{words:.20}");
+        }
+        assert_eq!(plain("as it is"), "as it is");
+        assert!(plain(&"ä".repeat(5000)).ends_with("ä …"));
     }
 
     #[test]

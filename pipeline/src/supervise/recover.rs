@@ -199,7 +199,8 @@ impl Supervisor {
 
     pub(super) fn tell_fault(&self, what: String, masked: Masked) {
         let now = event::written(jiff::Timestamp::now());
-        let fault = Fault { time: now.clone(), what, since: now, masked };
+        // A path or a broken config may have brought anything into it.
+        let fault = Fault { time: now.clone(), what: event::plain(&what), since: now, masked };
         if let Some(front) = &self.front.child {
             front.tell(&ToFront::Fault(fault), &[]);
         }

@@ -35,10 +35,10 @@ impl Supervisor {
             Change::Refused(error) => {
                 self.status.print(&crate::commands::told(&error));
                 tracing::error!("the new config is refused; the old one stays in force");
-                let why = error.to_string();
-                let why = why.lines().next().unwrap_or_default();
-                let what = format!("the new config is at fault, and the old one stays in force: {why}");
-                self.tell_fault(what, Masked::Nothing);
+                self.tell_fault(
+                    format!("the new config is at fault, and the old one stays in force: {error}"),
+                    Masked::Nothing,
+                );
             }
             Change::New { before } => {
                 tracing::info!("a new config comes into force: {}", self.proved.origin());
