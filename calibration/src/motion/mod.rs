@@ -12,12 +12,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use frostglass::capture::{self, CaptureError, OpenOptions, Opened, Rate, Source};
-use frostglass::config::{Config, PersonModel, ZoneRule};
+use frostglass::config::{Config, ZoneRule};
 use frostglass::event::{Event, Phase, What};
 use frostglass::inspect::motion::{Watch, WatchSettings};
-use frostglass_models::{
-    DetectError, Detector, Family, ModelError, NetworkFile, Runtime, RuntimeError, person_detector,
-};
+use frostglass_models::{DetectError, Detector, ModelError, Runtime, RuntimeError, person_detector};
 use frostglass_vault::{Detection, Pool, Stamp, Zone, Zones};
 use jiff::Timestamp;
 
@@ -231,12 +229,8 @@ impl Watched {
 }
 
 fn person_network(config: &Config) -> Result<Box<dyn Detector>, MotionError> {
-    let file = match &config.persons.model {
-        PersonModel::EfficientDet => NetworkFile::Bundled(Family::EfficientDet),
-        PersonModel::Own { family, path } => NetworkFile::Own { family: (*family).into(), path: path.clone() },
-    };
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    Ok(person_detector(&Runtime::load()?, &file, threads)?)
+    Ok(person_detector(&Runtime::load()?, &config.persons.model.file(), threads)?)
 }
 
 fn hidden(config: &Config) -> Vec<Zone> {

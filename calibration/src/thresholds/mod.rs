@@ -17,7 +17,7 @@ mod mask;
 mod sweep;
 mod table;
 
-use frostglass::config::{self, Config, FaceModel};
+use frostglass::config::Config;
 use frostglass_models::{Detail, FaceSetup, NetworkFile};
 use frostglass_vault::Style;
 use serde::Serialize;
@@ -63,11 +63,9 @@ impl Settings {
     #[must_use]
     pub fn of(config: &Config, stills: bool) -> Self {
         let faces = &config.faces;
-        // As `redact` does where the config leaves it open.
-        let for_stills = if faces.model == FaceModel::Fitting { &FaceModel::CenterFace } else { &faces.model };
         Self {
-            networks: networks(&faces.model),
-            stills: stills.then(|| networks(for_stills)),
+            networks: faces.model.files(false),
+            stills: stills.then(|| faces.model.files(true)),
             style: faces.style,
             margin: faces.margin,
             details: vec![Detail::Fast, Detail::Balanced, Detail::Thorough],
@@ -85,21 +83,6 @@ impl Settings {
         let networks = stills.unwrap_or(&self.networks).clone();
         FaceSetup { networks, detail, score, threads, stills: stills.is_some() }
     }
-}
-
-/// The files of the face networks that a config names.
-fn networks(model: &FaceModel) -> Vec<NetworkFile> {
-    use frostglass_models::Family;
-    match model {
-        FaceModel::YuNet | FaceModel::Fitting => vec![NetworkFile::Bundled(Family::YuNet)],
-        FaceModel::CenterFace => vec![NetworkFile::Bundled(Family::CenterFace)],
-        FaceModel::Both => vec![NetworkFile::Bundled(Family::YuNet), NetworkFile::Bundled(Family::CenterFace)],
-        FaceModel::Own { family, path } => vec![NetworkFile::Own { family: own(*family), path: path.clone() }],
-    }
-}
-
-fn own(family: config::Family) -> frostglass_models::Family {
-    family.into()
 }
 
 /// The curves of all details.

@@ -8,7 +8,7 @@ use clap::Args;
 use frostglass_models::NetworkFile;
 
 use super::Done;
-use super::networks::{Medium, detail, face_networks, person_network};
+use super::networks::{Medium, detail, face_networks};
 use crate::config::{CameraSource, Config};
 
 /// Arguments of `frostglass check`.
@@ -22,7 +22,7 @@ pub(crate) struct CheckArgs {
 pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<Done> {
     let config = Config::read(&args.config)?;
     let (moving, stills) = (face_networks(&config, Medium::Moving), face_networks(&config, Medium::Stills));
-    let person = person_network(&config.persons.model);
+    let person = config.persons.model.file();
     let (on_moving, on_stills) = if moving == stills { ("", None) } else { (", on clips and cameras", Some(&stills)) };
     let networks = moving.iter().map(|file| network_line(file, on_moving));
     let networks = networks.chain(on_stills.into_iter().flatten().map(|file| network_line(file, ", on pictures")));

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use frostglass_models::{Detail, FaceSetup, Family, NetworkFile, Runtime, face_detector, person_detector};
+use frostglass_models::{Detail, FaceSetup, NetworkFile, Runtime, face_detector, person_detector};
 use frostglass_vault::{Format, PersonRule, Policy, Zone};
 
-use crate::config::{self, CameraSource, Config, FaceModel, PersonModel, ZoneRule};
+use crate::config::{self, CameraSource, Config, ZoneRule};
 use crate::hold::Limits;
 use crate::inspect::motion::{Watch, WatchSettings};
 use crate::inspect::{Inspector, SELDOM};
@@ -45,7 +45,7 @@ impl Networks {
             stills: medium == Medium::Stills,
         };
         let wanted = config.persons.rule != PersonRule::None || (medium == Medium::Moving && config.events.motion);
-        let persons = wanted.then(|| person_network(&config.persons.model));
+        let persons = wanted.then(|| config.persons.model.file());
         for own in faces.networks.iter().chain(&persons).filter(|network| !network.is_pinned()) {
             let file = own.card()?.file;
             eprintln!("frostglass: note: {file} is your own network: its hash is not pinned");
@@ -160,32 +160,5 @@ pub(crate) fn detail(config: &Config, medium: Medium) -> Detail {
 
 /// The files of the face networks.
 pub(crate) fn face_networks(config: &Config, medium: Medium) -> Vec<NetworkFile> {
-    match &config.faces.model {
-        // A still has the time for the network that finds more; whoever wants it fast says so.
-        FaceModel::Fitting if medium == Medium::Stills && detail(config, medium) == Detail::Thorough => {
-            vec![NetworkFile::Bundled(Family::CenterFace)]
-        }
-        FaceModel::Fitting | FaceModel::YuNet => vec![NetworkFile::Bundled(Family::YuNet)],
-        FaceModel::CenterFace => vec![NetworkFile::Bundled(Family::CenterFace)],
-        FaceModel::Both => vec![NetworkFile::Bundled(Family::YuNet), NetworkFile::Bundled(Family::CenterFace)],
-        FaceModel::Own { family, path } => vec![NetworkFile::Own { family: (*family).into(), path: path.clone() }],
-    }
-}
-
-/// The file of the person network.
-pub(crate) fn person_network(model: &PersonModel) -> NetworkFile {
-    match model {
-        PersonModel::EfficientDet => NetworkFile::Bundled(Family::EfficientDet),
-        PersonModel::Own { family, path } => NetworkFile::Own { family: (*family).into(), path: path.clone() },
-    }
-}
-
-impl From<config::Family> for Family {
-    fn from(family: config::Family) -> Self {
-        match family {
-            config::Family::YuNet => Self::YuNet,
-            config::Family::CenterFace => Self::CenterFace,
-            config::Family::EfficientDet => Self::EfficientDet,
-        }
-    }
+    config.faces.model.files(medium == Medium::Stills && detail(config, medium) == Detail::Thorough)
 }

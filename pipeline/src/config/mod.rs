@@ -9,6 +9,7 @@
 mod describe;
 mod fault;
 mod file;
+mod network_files;
 mod prove;
 
 use std::net::SocketAddr;
