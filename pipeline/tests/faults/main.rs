@@ -99,7 +99,7 @@ fn under_overload_frames_leave_masked_or_with_every_face_covered() {
 fn under_overload_with_less_detail_no_face_is_shown() {
     let lower = |text: String| text.replace("detail = \"fast\"", "detail = \"balanced\"");
     let wish = lower(config("")).replace("[emit]", "may_lower_detail = true\n[emit]");
-    let trial = Trial::start(&wish);
+    let trial = Trial::start_wide(&wish);
     let start = trial.now();
     trial.order(Whom::All, Fault::Slow(20));
     // It takes some hundred frames until it steps down, and down again.

@@ -19,9 +19,10 @@ use crate::common::{Face, example, labels, pan};
 const CLEAR: f32 = 0.10;
 /// The same where a frame can not be told, and any face of the clip is looked for.
 const CLEAR_ANYWHERE: f32 = 0.5;
-/// A face also counts as clear when it differs by less than this share of what it differs by under its usual mask. A mask that
-/// is wider than usual takes its colours from farther away, so that there is some play.
-const BLUNTED: f32 = 0.4;
+/// A face also counts as clear when it differs by less than this share of what it differs by under its usual mask.
+pub(crate) const BLUNTED: f32 = 0.5;
+/// The same where masks are wider than usual, and take their colours from farther away.
+pub(crate) const BLUNTED_WHEN_WIDE: f32 = 0.4;
 /// From this share of equal samples on, a frame is known again.
 const KNOWN: f32 = 0.15;
 /// To tell frames, one of so many samples is enough.
@@ -108,8 +109,8 @@ impl Originals {
         self.frames.iter().map(|frame| frame.faces.len()).sum()
     }
 
-    /// Judges a frame that left.
-    pub(crate) fn judge(&self, frame: &[u8]) -> Verdict {
+    /// Judges a frame that left; `blunted` is [`BLUNTED`] or [`BLUNTED_WHEN_WIDE`].
+    pub(crate) fn judge(&self, frame: &[u8], blunted: f32) -> Verdict {
         let (luma, chroma) = frame.split_at(self.width * self.height);
         let (blue, red) = chroma.split_at(chroma.len() / 2);
         if [luma, blue, red].iter().all(|plane| plane.iter().all(|sample| *sample == plane[0])) {
@@ -121,7 +122,7 @@ impl Originals {
             let anywhere = (0..self.frames.len()).find_map(|index| self.leak(index, frame, CLEAR_ANYWHERE, 0.0));
             return anywhere.map_or(Verdict::Veiled, Verdict::Leak);
         }
-        match self.leak(index, frame, CLEAR, BLUNTED) {
+        match self.leak(index, frame, CLEAR, blunted) {
             Some(leak) => Verdict::Leak(leak),
             None if share >= 0.5 * self.frames[index].background => Verdict::Clear,
             None => Verdict::Veiled,
@@ -183,8 +184,8 @@ mod tests {
         let originals = Originals::of_pan();
         let (width, height) = (originals.width, originals.height);
         for original in originals.frames.iter().step_by(7) {
-            assert!(matches!(originals.judge(&original.bytes), Verdict::Leak(_)), "the raw frame");
-            assert_eq!(originals.judge(&vec![40; original.bytes.len()]), Verdict::Masked);
+            assert!(matches!(originals.judge(&original.bytes, BLUNTED), Verdict::Leak(_)), "the raw frame");
+            assert_eq!(originals.judge(&vec![40; original.bytes.len()], BLUNTED), Verdict::Masked);
             // All faces painted over, but one.
             let mut frame = original.bytes.clone();
             let mut paint = |[x, y, w, h]: Face| {
@@ -196,7 +197,7 @@ mod tests {
             let (last, others) = original.faces.split_last().unwrap();
             others.iter().for_each(|face| paint(face.at));
             let mut others_masked = frame.clone();
-            assert!(matches!(originals.judge(&others_masked), Verdict::Leak(_)), "one clear face");
+            assert!(matches!(originals.judge(&others_masked, BLUNTED), Verdict::Leak(_)), "one clear face");
             // The same when nothing else is left.
             others_masked.fill(90);
             let [x, y, w, h] = last.at;
@@ -204,14 +205,14 @@ mod tests {
                 let row = row * width + x as usize..row * width + ((x + w).ceil() as usize).min(width);
                 others_masked[row.clone()].copy_from_slice(&original.bytes[row]);
             }
-            assert!(matches!(originals.judge(&others_masked), Verdict::Leak(_)), "nothing but one clear face");
+            assert!(matches!(originals.judge(&others_masked, BLUNTED), Verdict::Leak(_)), "nothing but one clear face");
             original.faces.iter().for_each(|face| {
                 let [x, y, w, h] = face.at;
                 for row in y as usize..((y + h).ceil() as usize).min(height) {
                     frame[row * width + x as usize..row * width + ((x + w).ceil() as usize).min(width)].fill(16);
                 }
             });
-            assert_eq!(originals.judge(&frame), Verdict::Clear);
+            assert_eq!(originals.judge(&frame, BLUNTED), Verdict::Clear);
         }
     }
 }

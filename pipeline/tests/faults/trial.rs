@@ -19,7 +19,7 @@ use frostglass_models::Runtime;
 use tempfile::TempDir;
 
 use crate::common::folder;
-use crate::originals::{Originals, Verdict};
+use crate::originals::{BLUNTED, BLUNTED_WHEN_WIDE, Originals, Verdict};
 use crate::running::{LONG, Running, wait_for};
 use crate::source::RATE;
 
@@ -101,8 +101,17 @@ impl Trial {
         Self::start_with(config, |_| {})
     }
 
+    /// The same where masks become wider than usual.
+    pub(crate) fn start_wide(config: &str) -> Self {
+        Self::start_judged(config, BLUNTED_WHEN_WIDE, |_| {})
+    }
+
     /// The same with changes to the command.
     pub(crate) fn start_with(config: &str, change: impl FnOnce(&mut Command)) -> Self {
+        Self::start_judged(config, BLUNTED, change)
+    }
+
+    fn start_judged(config: &str, blunted: f32, change: impl FnOnce(&mut Command)) -> Self {
         let (dir, originals) = (folder(), Originals::of_pan());
         let path = dir.path().join("orders");
         std::fs::write(&path, Order::NONE.bytes()).unwrap();
@@ -116,7 +125,7 @@ impl Trial {
         let (seen, stream) = (Arc::<Seen>::default(), run.stdout().unwrap());
         let watcher = std::thread::spawn({
             let seen = Arc::clone(&seen);
-            move || watch(stream, &originals, &seen)
+            move || watch(stream, &originals, blunted, &seen)
         });
         let trial = Self { run, orders, seen, watcher, _folder: dir };
         wait_for("a first frame", || (trial.now() > 0).then_some(()));
@@ -237,7 +246,7 @@ impl DerefMut for Trial {
 }
 
 /// Judges each frame of the stream.
-fn watch(stream: ChildStdout, originals: &Originals, seen: &Seen) {
+fn watch(stream: ChildStdout, originals: &Originals, blunted: f32, seen: &Seen) {
     let mut stream = BufReader::with_capacity(1 << 20, stream);
     let mut header = Vec::new();
     let begun = stream.read_until(b'\n', &mut header).is_ok_and(|count| count > 0);
@@ -251,7 +260,7 @@ fn watch(stream: ChildStdout, originals: &Originals, seen: &Seen) {
         let samples = &frame[6..];
         let top = &samples[..originals.width * (originals.height / 8)];
         let top_hidden = top.iter().all(|sample| *sample == top[0]);
-        let frame = Frame { verdict: originals.judge(samples), top_hidden };
+        let frame = Frame { verdict: originals.judge(samples, blunted), top_hidden };
         seen.frames.lock().unwrap_or_else(PoisonError::into_inner).push(frame);
         while seen.paused.load(Ordering::Relaxed) {
             std::thread::sleep(Duration::from_millis(5));
