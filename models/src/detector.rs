@@ -57,7 +57,7 @@ pub fn face_detector(runtime: &Runtime, setup: &FaceSetup) -> Result<Box<dyn Det
         Detail::Thorough if setup.stills => Plan::Stills,
         detail => Plan::Faces(detail),
     };
-    let least = if plan == Plan::Stills { LEAST_FUSED } else { WEAK } * score.value();
+    let least = plan.least() * score.value();
     let load = |file| Loaded::new(runtime, file, Kind::Face, least, setup.threads);
     let networks = setup.networks.iter().map(load).collect::<Result<_, _>>()?;
     Ok(Box::new(Looker::new(networks, plan, score)))
@@ -74,15 +74,11 @@ pub fn person_detector(
     threads: usize,
 ) -> Result<Box<dyn Detector>, ModelError> {
     let recommended = Score::new(0.5).ok_or(ModelError::Score(0.5))?;
-    let network = Loaded::new(runtime, network, Kind::Person, WEAK * recommended.value(), threads)?;
-    let input = fixed_input(network.network.family()).unwrap_or(Size::new(320, 320));
-    Ok(Box::new(Looker::new(vec![network], Plan::Persons(input), recommended)))
+    let family = network.family();
+    let plan = Plan::Persons(fixed_input(family).unwrap_or(Size::new(320, 320)));
+    let network = Loaded::new(runtime, network, Kind::Person, plan.least() * recommended.value(), threads)?;
+    Ok(Box::new(Looker::new(vec![network], plan, recommended)))
 }
-
-/// What is seen with less than this share of the score that is reported counts as nothing; what is between is weak.
-pub(crate) const WEAK: f32 = 0.5;
-/// Where many looks are fused, even this share of it is evidence.
-const LEAST_FUSED: f32 = 0.1;
 
 /// A network with the tensor it reads, and what it must answer for a box to count at all, on its own scale.
 pub(crate) struct Loaded {

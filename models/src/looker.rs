@@ -8,7 +8,7 @@ use std::fmt;
 use frostglass_vault::{Area, Detection, Kind, MOST_DETECTIONS, Picture, Score, Size};
 
 use crate::decode::Candidate;
-use crate::detector::{Detail, Loaded, WEAK, same};
+use crate::detector::{Detail, Loaded, same};
 use crate::fuse::{Fuser, View, views};
 use crate::look::{self, Look};
 use crate::merge::{Found, TooMany, merge};
@@ -35,12 +35,19 @@ impl Plan {
         }
     }
 
-    /// What reaches this share of the score is told as weak. Many looks have many chances to see what is none: on a clip at
-    /// `thorough`, with the share of the others, tracks of such hid a quarter of the picture.
+    /// What reaches this share of the score is told as weak.
     const fn weak(self) -> f32 {
         match self {
-            Self::Faces(Detail::Thorough) => 1.3 * WEAK,
+            Self::Faces(Detail::Thorough) => WEAK_IN_MANY_LOOKS,
             _ => WEAK,
+        }
+    }
+
+    /// What a network sees with less than this share of the score counts as nothing.
+    pub(crate) const fn least(self) -> f32 {
+        match self {
+            Self::Stills => LEAST_FUSED,
+            _ => self.weak(),
         }
     }
 
@@ -51,6 +58,14 @@ impl Plan {
         }
     }
 }
+
+/// What is seen with less than this share of the score that is reported counts as nothing; what is between is weak.
+const WEAK: f32 = 0.5;
+/// The same where many looks have many chances to see what is none, and tracks keep it: of what is no face in a labelled clip of
+/// 640×360 (a pan over a photograph), `thorough` painted over 23 % with [`WEAK`] and 17 % with this.
+const WEAK_IN_MANY_LOOKS: f32 = 0.65;
+/// Where many looks are fused, even this share of it is evidence.
+const LEAST_FUSED: f32 = 0.1;
 
 /// Looks at pictures. Its buffers grow to what the largest picture needs and are used again.
 pub(crate) struct Looker {
