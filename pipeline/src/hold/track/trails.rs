@@ -190,7 +190,7 @@ impl Trails {
 
     /// Hides where the face of a person was while it was seen.
     fn hide_head(&self, trail: &Trail, person: Place, inspected: &mut Inspected) {
-        if let Some(face) = trail.head.filter(|_| self.reach.heads_only).and_then(|head| head.place(person)) {
+        if let Some(face) = trail.head.and_then(|head| head.place(person)) {
             self.hide(Kind::Face, face, inspected);
         }
     }
@@ -215,8 +215,11 @@ impl Trails {
 
     /// The face in the box of this person, if there is one and no other.
     fn only_face(&self, person: Place) -> Option<Place> {
+        if !self.reach.heads_only {
+            return None;
+        }
         let mut faces = self.faces_of(person, person);
-        faces.next().filter(|_| self.reach.heads_only && faces.next().is_none())
+        faces.next().filter(|_| faces.next().is_none())
     }
 
     /// The known faces in a part of a person's box that may be this person's.
