@@ -42,8 +42,11 @@ fn a_replayed_clip_gives_events_pictures_and_a_summary() {
     assert_eq!(phases("start"), phases("end"), "{events:?}");
     assert!(told.contains("60 frames in") && told.contains("p95"), "{told}");
     let shots = files(&dir.path().join("shots"));
-    assert_eq!(shots.len(), 3, "{shots:?}");
-    assert_eq!(read(&dir.path().join("shots").join(&shots[0])).dimensions(), (640, 360));
+    // One of twenty frames, and those that leave masked in a row are one picture: how many do, the machine's speed decides.
+    assert!((1..=3).contains(&shots.len()), "{shots:?}");
+    for shot in &shots {
+        assert_eq!(read(&dir.path().join("shots").join(shot)).dimensions(), (640, 360), "{shot}");
+    }
 }
 
 #[test]

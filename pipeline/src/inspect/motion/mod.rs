@@ -21,6 +21,7 @@ mod settings;
 mod stir;
 #[cfg(test)]
 mod tests;
+mod visit;
 mod visits;
 
 use frostglass_vault::{Area, Detection, Format, Picture, Stamp};
@@ -36,7 +37,8 @@ use grid::Grid;
 use people::People;
 use regions::{Finder, MOST_REGIONS, Region};
 use stir::Stir;
-use visits::{MOST_OPEN, Moment, Sighting, Visits};
+use visit::{Moment, Sighting};
+use visits::{MOST_OPEN, Visits};
 
 /// What is hidden because it moves is looked for at least at this sensitivity, however few events the owner wants.
 const HIDING: f32 = 0.5;
