@@ -18,8 +18,8 @@ use super::{not_negative, print_report, progress_bar, share, write_file};
 #[command(after_help = "\
 Labels and pictures are those of `leak`. Measured are the face networks on each picture alone: heads of persons, tracks
 and look-ahead hide more. A folder of pictures whose labels have no tracks is looked at as stills are: at thorough mirrored,
-turned and enlarged too, which takes seconds for each. With --recall, the TOML goes to standard output and the table to standard error; when no
-setting reaches it, the exit code is 1.
+turned and enlarged too, which takes seconds for each. With --recall, the TOML goes to standard output and the table to
+standard error; when no setting reaches it, the exit code is 1.
 
   frostglass-calibrate thresholds --labels gt.jsonl --pictures pictures/ -o curve.svg --recall 0.95 >> my.toml")]
 pub(crate) struct ThresholdsArgs {

@@ -6,7 +6,7 @@ use anyhow::Context;
 use frostglass_models::{Detail, FaceSetup, NetworkFile, Runtime, face_detector, person_detector};
 use frostglass_vault::{Format, PersonRule, Policy, Zone};
 
-use crate::config::{self, CameraSource, Config, ZoneRule};
+use crate::config::{self, Config, ZoneRule};
 use crate::hold::Limits;
 use crate::inspect::motion::{Watch, WatchSettings};
 use crate::inspect::{Inspector, SELDOM};
@@ -105,17 +105,8 @@ pub(crate) fn live_limits(config: &Config, frame_time: Duration) -> Limits {
         linger: config.hold.linger as usize,
         persons_every: config.persons.every as usize * seldom as usize,
         heads_only: config.persons.rule == PersonRule::Head,
-        warm_up: if is_slide_show(config) { 0 } else { WARM_UP },
+        warm_up: config.masked_start(),
     }
-}
-
-/// With the look-ahead of three frames, whatever stands in a camera's first picture has been looked at twelve times before
-/// anything of it leaves. Of the bundled clip's faces, some are found at the fifth look for the first time.
-const WARM_UP: usize = 8;
-
-/// Pictures of a folder have nothing to do with one another.
-fn is_slide_show(config: &Config) -> bool {
-    matches!(&config.camera.source, Some(CameraSource::Path(path)) if path.is_dir())
 }
 
 /// The same for a file, which is known far ahead: as many frames as fit into [`WINDOW_BYTES`], at most [`WINDOW_FRAMES`], and
@@ -161,4 +152,29 @@ pub(crate) fn detail(config: &Config, medium: Medium) -> Detail {
 /// The files of the face networks.
 pub(crate) fn face_networks(config: &Config, medium: Medium) -> Vec<NetworkFile> {
     config.faces.model.files(medium == Medium::Stills && detail(config, medium) == Detail::Thorough)
+}
+
+#[cfg(test)]
+mod tests {
+    use frostglass_vault::{Chroma, Colour, Format, Size};
+
+    use super::*;
+
+    #[test]
+    fn cameras_and_clips_begin_masked_and_files_do_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = |source: &str| {
+            let config = Config::prove(source, "test", folder.path()).unwrap();
+            let format = Format { size: Size::new(640, 360), chroma: Chroma::Full, colour: Colour::Rgb };
+            let (second, frame) = (Duration::from_secs(1), Duration::from_millis(40));
+            let (live, file) = (live_limits(&config, frame), file_limits(&config, format, second, frame));
+            assert!(file.look_ahead >= live.look_ahead);
+            (live.warm_up, file.warm_up)
+        };
+        assert_eq!(limits("[camera]\nsource = \"/dev/video0\""), (8, 0));
+        assert_eq!(limits("[camera]\nsource = \"auto\""), (8, 0));
+        assert_eq!(limits("[camera]\nsource = \"clip.mp4\""), (8, 0));
+        assert_eq!(limits("[camera]\nsource = \".\""), (0, 0), "a folder of pictures");
+        assert_eq!(limits(""), (0, 0), "no camera");
+    }
 }

@@ -31,6 +31,11 @@ pub fn describe(config: &Config, networks: &[String]) -> String {
     lines.extend(emits(config));
     lines.push(latency(config));
     lines.push("A frame that was not inspected in time leaves wholly masked.".to_owned());
+    if let first @ 1.. = config.masked_start() {
+        lines.push(format!(
+            "So do the first {first} that were, after each start: some faces are found at the second or fifth look only."
+        ));
+    }
     lines.push(format!(
         "A face or person that is lost stays masked for {} frames; one that appears is masked in the {} frames before, too.",
         config.hold.linger, config.hold.frames
