@@ -154,3 +154,47 @@ fn a_wish_that_is_not_served_is_refused() {
         assert!(told.contains(word), "{text}: {told}");
     }
 }
+
+/// A bright square, which no network knows, comes into a scene that has stood still for three seconds.
+#[test]
+fn where_all_that_moves_is_hidden_nothing_that_moves_is_ever_seen() {
+    const BRIGHT: u8 = 230;
+    let (width, height) = (160usize, 120usize);
+    let frame = |number: usize| {
+        let mut luma: Vec<u8> = (0..width * height)
+            .map(|at| {
+                let (x, y) = (at % width, at / width);
+                (70 + (x * 7 + y * 3) % 50 + (x * y + number) % 2) as u8
+            })
+            .collect();
+        if let Some(moved) = number.checked_sub(45) {
+            for row in 40..72 {
+                luma[row * width..][..width][2 * moved..2 * moved + 24].fill(BRIGHT);
+            }
+        }
+        [b"FRAME\n".to_vec(), luma, vec![128; width * height / 2]].concat()
+    };
+    let clip = [b"YUV4MPEG2 W160 H120 F15:1 C420jpeg\n".to_vec()].into_iter().chain((0..100).map(frame));
+    let dir = folder();
+    std::fs::write(dir.path().join("scene.y4m"), clip.flatten().collect::<Vec<u8>>()).unwrap();
+    let run = |moving: &str| {
+        let path = dir.path().join("camera.toml");
+        let text = format!(
+            "[camera]\nsource = \"scene.y4m\"\n[faces]\ndetail = \"fast\"\n{moving}\n[hold]\ndeadline_ms = 20000\n\
+             [emit]\ny4m = \"-\"\n"
+        );
+        std::fs::write(&path, text).unwrap();
+        let run = frostglass().arg("run").arg("--config").arg(&path).assert().success();
+        let clip = Clip::parse(&run.get_output().stdout);
+        let lumas: Vec<Vec<u8>> = clip.frames.into_iter().map(|frame| frame[..width * height].to_vec()).collect();
+        // The square's own pixels, but for the masks' blur around it.
+        let seen = lumas.iter().filter(|luma| luma.iter().any(|&luma| luma > 200)).count();
+        let parts = lumas.iter().rev().take(50).filter(|luma| luma.iter().any(|sample| *sample != luma[0])).count();
+        (seen, parts)
+    };
+    let (seen, _) = run("");
+    assert!(seen >= 30, "without it the square is seen: {seen}");
+    let (seen, parts) = run("[moving]\nredact = true");
+    assert_eq!(seen, 0, "frames show a part of what moves");
+    assert!(parts >= 20, "and the rest of the scene is still seen: {parts} of 50");
+}

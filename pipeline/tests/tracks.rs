@@ -160,6 +160,60 @@ fn where_a_persons_face_was_stays_hidden_as_long_as_the_person_is_seen() {
     assert_eq!((hidden(true), hidden(false)), (60, 6));
 }
 
+/// Near and of like size, and yet another one.
+#[test]
+fn a_face_that_is_lost_beside_a_known_one_stays_hidden() {
+    for apart in [0.02, 0.045, 0.07] {
+        let both = Seen { strong: vec![face(0.4, 0.5), face(0.4 + apart, 0.5)], ..Seen::default() };
+        let script: Vec<Seen> = (0..16).map(|frame| if frame < 6 { both.clone() } else { strong(0.4) }).collect();
+        for look_ahead in [0, 3] {
+            let left = run(&script, look_ahead, 8, true);
+            let hidden = left.iter().filter(|luma| hides(luma, 0.4 + apart)).count();
+            assert_eq!(hidden, 14, "{apart} apart, look-ahead {look_ahead}: as long as any lost face");
+            assert!(left.iter().all(|luma| hides(luma, 0.4)));
+        }
+    }
+}
+
+/// The face of who stands in front is not the face of who is behind, whom the person network sees on one of six frames.
+#[test]
+fn the_head_of_who_stands_behind_somebody_stays_hidden_between_two_looks() {
+    let (front, behind) = (of(Kind::Person, [0.4, 0.2, 0.6, 1.0]), of(Kind::Person, [0.3, 0.12, 0.5, 0.92]));
+    let seen = |frame: usize| match frame % 6 {
+        0 => vec![front, behind, face(0.5, 0.3)],
+        _ => vec![face(0.5, 0.3)],
+    };
+    let script: Vec<Seen> = (0..20).map(|frame| Seen { strong: seen(frame), ..Seen::default() }).collect();
+    for look_ahead in [0, 3] {
+        let limits =
+            Limits { heads_only: true, ..Limits::new(look_ahead, Duration::from_secs(10), Duration::from_millis(40)) };
+        let hidden = |tracked: bool| {
+            let left = run_within(&script, limits, PersonRule::Head, tracked);
+            let is_hidden = |luma: &[u8]| (12..30).all(|y| (70..92).all(|x| luma[y * 200 + x] != SCENE));
+            assert!(left.iter().all(|luma| luma[60 * 200 + 100] == SCENE), "nobody's body is");
+            left.iter().filter(|luma| is_hidden(luma)).count()
+        };
+        assert_eq!((hidden(true), hidden(false)), (20, 4), "look-ahead {look_ahead}");
+    }
+}
+
+/// What jitters shows a little more of the head in each frame, so that a mask does not follow each tremor of the boxes.
+#[test]
+fn a_box_that_jitters_has_a_mask_that_does_not() {
+    let jitter = |frame: usize| {
+        // A quick tremor, and a slow one.
+        let half = [0.0515, 0.0495][frame / 7 % 2] + 0.0005 * (frame % 3) as f32;
+        Seen { strong: vec![of(Kind::Face, [0.5 - half, 0.4, 0.5 + half, 0.6])], ..Seen::default() }
+    };
+    let script: Vec<Seen> = (0..32).map(jitter).collect();
+    let widths = |tracked: bool| -> std::collections::BTreeSet<usize> {
+        let left = run(&script, 3, 15, tracked);
+        left[4..28].iter().map(|luma| luma[50 * 200..51 * 200].iter().filter(|&&luma| luma != SCENE).count()).collect()
+    };
+    assert!(widths(false).len() > 1, "without tracks the mask trembles");
+    assert_eq!(widths(true).len(), 1, "{:?}", widths(true));
+}
+
 #[test]
 fn a_weak_detection_keeps_a_track_and_begins_one_only_when_it_comes_again() {
     let mut script = vec![strong(0.3), strong(0.3)];

@@ -4,6 +4,7 @@
 
 mod bench;
 mod bench_live;
+mod bench_tracks;
 mod check;
 mod devices;
 mod hides;

@@ -105,6 +105,7 @@ pub(crate) fn live_limits(config: &Config, frame_time: Duration) -> Limits {
         linger: config.hold.linger as usize,
         persons_every: config.persons.every as usize * seldom as usize,
         heads_only: config.persons.rule == PersonRule::Head,
+        margin: config.faces.margin,
         warm_up: config.masked_start(),
     }
 }

@@ -110,17 +110,27 @@ fn empty() -> Health {
     Health { time: written(Timestamp::UNIX_EPOCH), latency_ms: Told::default(), ..Health::default() }
 }
 
-/// Counters of both; what is no counter is the second's.
+/// Counters of both; what is no counter is the second's. Each field is named, so that a new one is thought of here.
 fn sum(before: &Health, now: &Health) -> Health {
     Health {
         frames_in: before.frames_in.saturating_add(now.frames_in),
         inspected: before.inspected.saturating_add(now.inspected),
+        masked: before.masked.saturating_add(now.masked),
+        out: before.out.saturating_add(now.out),
         skipped: before.skipped.saturating_add(now.skipped),
         failed: before.failed.saturating_add(now.failed),
         lost: before.lost.saturating_add(now.lost),
+        replaced: before.replaced.saturating_add(now.replaced),
+        restarts: before.restarts.saturating_add(now.restarts),
         dropped: before.dropped.saturating_add(now.dropped),
         gaps: before.gaps.saturating_add(now.gaps),
-        ..now.clone()
+        proved: before.proved.saturating_add(now.proved),
+        refuted: before.refuted.saturating_add(now.refuted),
+        time: now.time.clone(),
+        latency_ms: now.latency_ms,
+        temperature_c: now.temperature_c,
+        detail: now.detail.clone(),
+        walls_missing: now.walls_missing.clone(),
     }
 }
 
@@ -131,7 +141,14 @@ mod tests {
     #[test]
     fn counters_go_on_over_a_restart_and_what_left_is_counted_here() {
         let mut tally = Tally::new(vec!["seccomp".to_owned()]);
-        let life = |frames_in| Health { frames_in, inspected: frames_in / 2, out: 999, ..empty() };
+        let life = |frames_in| Health {
+            frames_in,
+            inspected: frames_in / 2,
+            out: 999,
+            proved: 10 * frames_in,
+            refuted: frames_in / 7,
+            ..empty()
+        };
         tally.health(life(100));
         (0..90).for_each(|number| tally.frame(number % 9 == 0));
         let told = tally.tell((3, 0), Some(41.5), Timestamp::UNIX_EPOCH);
@@ -143,6 +160,7 @@ mod tests {
         tally.restarts(1);
         let told = tally.tell((1, 0), None, Timestamp::UNIX_EPOCH);
         assert_eq!((told.frames_in, told.replaced, told.restarts), (107, 4, 1));
+        assert_eq!((told.proved, told.refuted), (1070, 15), "what was refuted once stays so");
         assert_eq!(told.walls_missing, ["seccomp"]);
     }
 }

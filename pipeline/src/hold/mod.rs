@@ -48,6 +48,9 @@ pub struct Limits {
     pub persons_every: usize,
     /// Of persons only the head is hidden.
     pub heads_only: bool,
+    /// The redactor grows each face by this share of its size, all sides together. Where it is not known, 0 is safe: what is
+    /// guessed is then masked more often beside something known.
+    pub margin: f32,
     /// The first so many frames that were looked at leave masked all the same: of what the networks find at their second or
     /// fifth look only, the first frame would show the face. For who enters later there is the look-ahead.
     pub warm_up: usize,
@@ -57,7 +60,16 @@ impl Limits {
     /// These, with tracks that linger as a config says when it says nothing.
     #[must_use]
     pub fn new(look_ahead: usize, deadline: Duration, frame_time: Duration) -> Self {
-        Self { look_ahead, deadline, frame_time, linger: 15, persons_every: 6, heads_only: false, warm_up: 0 }
+        Self {
+            look_ahead,
+            deadline,
+            frame_time,
+            linger: 15,
+            persons_every: 6,
+            heads_only: false,
+            margin: 0.0,
+            warm_up: 0,
+        }
     }
 }
 
@@ -97,10 +109,10 @@ impl Hold {
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         let limits = Limits { look_ahead: limits.look_ahead.min(LONGEST), ..limits };
-        let Limits { look_ahead, linger, persons_every, heads_only, .. } = limits;
+        let Limits { look_ahead, linger, persons_every, heads_only, margin, .. } = limits;
         Self {
             lane: VecDeque::with_capacity(2 * (look_ahead + 1)),
-            trails: Trails::new(Reach { look_ahead, linger, persons_every, heads_only }),
+            trails: Trails::new(Reach { look_ahead, linger, persons_every, heads_only, margin }),
             spare: Vec::new(),
             unshown: limits.warm_up,
             limits,

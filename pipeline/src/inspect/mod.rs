@@ -176,8 +176,9 @@ impl Inspector {
             let moving = self.watch.as_ref().map_or(&[Area::EVERYTHING][..], Watch::moving);
             clues.moving.extend_from_slice(moving);
         }
-        if seen.is_err() {
-            clues.clear();
+        match seen {
+            Ok(()) => self.tracking.told(),
+            Err(_) => clues.clear(),
         }
         self.answer(seen, found, stamp.sequence)
     }

@@ -42,6 +42,26 @@ impl Detector for Shy {
     }
 }
 
+/// Fails at one of its closer looks.
+struct Stumbling {
+    shy: Shy,
+    asked: Arc<AtomicUsize>,
+    fails_at: Option<usize>,
+}
+
+impl Detector for Stumbling {
+    fn detect(&mut self, picture: &Picture<'_>, found: &mut Vec<Detection>) -> Result<(), DetectError> {
+        self.shy.detect(picture, found)
+    }
+
+    fn look_closer(&mut self, _: &Picture<'_>, _: &[Area], _: &mut Vec<Detection>) -> Result<(), DetectError> {
+        match self.fails_at {
+            Some(at) if at == self.asked.load(Ordering::Relaxed) => Err(DetectError::Other("made up".into())),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Fails the first time it is asked.
 struct Late(Fake);
 
@@ -130,6 +150,43 @@ fn a_face_that_is_lost_is_looked_for_more_closely_and_what_is_found_counts() {
     assert_eq!(count(inspect_frame(&mut inspector, 0)), 1, "seen at the first look");
     assert_eq!(count(inspect_frame(&mut inspector, 1)), 1, "seen at the second, closer look");
     assert_eq!(asked.load(Ordering::Relaxed), 2);
+}
+
+/// A look that fails late, after the tracker has taken the pan in, must not swallow it: the next clues tell of both frames.
+#[test]
+fn how_the_picture_moved_is_told_even_when_a_closer_look_fails() {
+    let texture = |at: f32| {
+        let wave = |scale: f32, phase: f32| ((at * scale + phase).sin() + 1.0) * 60.0;
+        (wave(0.31, 0.0) + wave(0.12, 1.0)) as u8
+    };
+    let pool = Pool::new(Format::still(Size::new(320, 180)), 4);
+    let panned = |sequence: u64| {
+        let mut blank = pool.blank().unwrap();
+        for plane in blank.planes_mut() {
+            let width = plane.size.width as usize;
+            for (at, sample) in plane.bytes.iter_mut().enumerate() {
+                let (x, y) = ((at % width) as f32 + 8.0 * sequence as f32, (at / width) as f32);
+                *sample = texture(x) / 2 + texture(0.7 * y + 40.0) / 2;
+            }
+        }
+        blank.expose(Stamp { sequence, time: Duration::ZERO }, &Zones::none())
+    };
+    let moved = |fails_at: Option<usize>| {
+        let (faces, asked) = fake(Some(vec![]));
+        let mut inspector = Inspector::new(Box::new(Stumbling { shy: Shy(*faces), asked, fails_at }));
+        let (mut clues, mut events) = (Clues::default(), Vec::new());
+        let mut way = 0.0;
+        for sequence in 0..4 {
+            let look = panned(sequence).lend();
+            let findings = inspector.inspect_next(look, Timestamp::UNIX_EPOCH, &mut events, &mut clues);
+            assert_eq!(matches!(findings, Findings::Missing), fails_at == Some(sequence as usize + 1));
+            way += clues.shift.by[0];
+        }
+        way
+    };
+    let (whole, broken) = (moved(None), moved(Some(3)));
+    assert!(whole < -0.05, "the camera pans: {whole}");
+    assert!((whole - broken).abs() < 0.005, "{whole} and {broken}");
 }
 
 #[test]

@@ -17,14 +17,31 @@ pub(super) struct Tracking {
     steadying: Steadying,
     tracker: Tracker,
     places: Vec<Area>,
-    /// How the picture moved since the last frame whose clues were told, and whether there was a cut since.
-    pending: (Shift, bool),
+    /// What happened to the picture since the tracker was last shown one.
+    untracked: Change,
+    /// And since the last frame whose clues were told: a frame whose findings are missing after all tells none, and the next
+    /// one has to tell of both.
+    untold: Change,
+}
+
+/// How the picture moved over some frames, and whether there was a cut among them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Change {
+    shift: Shift,
+    cut: bool,
+}
+
+impl Change {
+    fn add(&mut self, shift: Shift, cut: bool) {
+        *self = Self { shift: self.shift.then(shift), cut: self.cut | cut };
+    }
 }
 
 impl Tracking {
     pub(super) fn new() -> Self {
         let places = Vec::with_capacity(MOST_PLACES);
-        Self { steadying: Steadying::new(), tracker: Tracker::new(), places, pending: (Shift::NONE, false) }
+        let (untracked, untold) = (Change::default(), Change::default());
+        Self { steadying: Steadying::new(), tracker: Tracker::new(), places, untracked, untold }
     }
 
     /// The grey picture of the frame that came last; `None` when it could not be read.
@@ -40,7 +57,13 @@ impl Tracking {
     /// A frame comes. What is told of it later counts from the last frame that was told of.
     pub(super) fn begin(&mut self, picture: &Picture<'_>) {
         let seen = self.steadying.observe(picture);
-        self.pending = (self.pending.0.then(seen.shift), self.pending.1 | seen.cut);
+        self.untracked.add(seen.shift, seen.cut);
+        self.untold.add(seen.shift, seen.cut);
+    }
+
+    /// The clues of the frame that came last are on their way.
+    pub(super) fn told(&mut self) {
+        self.untold = Change::default();
     }
 
     /// The networks have looked: `persons` and what they saw weakly, where they looked for persons. A closer look at what was
@@ -54,8 +77,8 @@ impl Tracking {
         found: &mut Vec<Detection>,
         clues: &mut Clues,
     ) -> Result<(), DetectError> {
-        let (shift, cut) = std::mem::take(&mut self.pending);
-        (clues.shift, clues.cut) = (shift, cut);
+        (clues.shift, clues.cut) = (self.untold.shift, self.untold.cut);
+        let Change { shift, cut } = std::mem::take(&mut self.untracked);
         self.tracker.begin(sequence, shift, cut);
         if let Some((strong, weak)) = persons {
             self.tracker.tie(Kind::Person, strong, weak, clues);

@@ -4,10 +4,11 @@
 
 use std::time::Duration;
 
+use frostglass_vault::Proof;
 use jiff::Timestamp;
 
 use crate::event::{self, Event, Fault, Masked};
-use crate::metrics::Metrics;
+use crate::metrics::{Emit, Metrics};
 
 /// Nothing but masked frames for so long is a fault.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -56,6 +57,21 @@ impl Alarm {
     }
 }
 
+/// Counts what the redactor proved of its own pixels. Gives the fault to tell when a mask did not show what it had to, at the
+/// 1st, 2nd, 4th, 8th ... such frame: each left wholly masked.
+pub(super) fn look_again(proof: Proof, wall: Timestamp, emit: &Emit) -> Option<Event> {
+    emit.proved.set(proof.points);
+    let (before, count) = (emit.refuted.get(), proof.refuted);
+    emit.refuted.set(count);
+    if count == before || !count.is_power_of_two() {
+        return None;
+    }
+    let what = "a mask did not show in the picture what it had to; the frame was masked whole".to_owned();
+    tracing::error!(frames = count, "{what}");
+    let now = event::written(wall);
+    Some(Event::Fault(Fault { time: now.clone(), what, since: now, masked: Masked::Everything }))
+}
+
 /// The most frequent of all reasons.
 fn why(before: Counts, now: Counts) -> &'static str {
     let [lost, failed, skipped] = [now.lost - before.lost, now.failed - before.failed, now.skipped - before.skipped];
@@ -88,6 +104,23 @@ mod tests {
         let [(30, Event::Fault(fault))] = told.as_slice() else { panic!("{told:?}") };
         assert_eq!((fault.masked, fault.since.as_str()), (Masked::Everything, "1970-01-01T00:00:00.000Z"));
         assert!(fault.what.contains("networks fail"), "{}", fault.what);
+    }
+
+    #[test]
+    fn masks_that_do_not_show_what_they_have_to_are_counted_and_told_ever_more_seldom() {
+        let metrics = Metrics::default();
+        let mut told = Vec::new();
+        for frame in 0..100u64 {
+            // From the tenth frame on, every second one is refuted.
+            let proof = Proof { points: 7 * frame, refuted: frame.saturating_sub(9).div_ceil(2) };
+            told.extend(look_again(proof, Timestamp::UNIX_EPOCH, &metrics.emit).map(|event| (proof.refuted, event)));
+        }
+        let counts: Vec<u64> = told.iter().map(|(count, _)| *count).collect();
+        assert_eq!(counts, [1, 2, 4, 8, 16, 32]);
+        let is_told = |event: &Event| matches!(event, Event::Fault(fault) if fault.masked == Masked::Everything);
+        assert!(told.iter().all(|(_, event)| is_told(event)));
+        let health = metrics.health(Timestamp::UNIX_EPOCH);
+        assert_eq!((health.proved, health.refuted), (7 * 99, 45));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, TrySendError, never, select};
 use frostglass_vault::{Findings, Kind, Look, Redactor};
 
-use super::alarm::Alarm;
+use super::alarm::{Alarm, look_again};
 use super::camera::Captured;
 use super::desk::Answer;
 use super::{FAREWELL, Lent, Manners, PathError, Shared};
@@ -218,7 +218,10 @@ impl<'a> Keeper<'a> {
                 Leaving::Frame(inspected) => self.redactor.redact(inspected),
                 Leaving::Lost(stamp) | Leaving::Unshown(stamp) => self.redactor.masked(stamp),
             };
-            self.look_again()?;
+            let (wall, metrics) = (self.shared.clock.wall(), &self.shared.metrics);
+            if let Some(fault) = look_again(self.redactor.proof(), wall, &metrics.emit) {
+                self.hatch.publish(Outbound::Event(fault))?;
+            }
             let (emit, masked) = (&self.shared.metrics.emit, redacted.is_masked());
             let ago = self.shared.clock.now().saturating_sub(captured);
             emit.replaced.add(self.hatch.publish_captured(redacted, ago)?);
@@ -235,23 +238,6 @@ impl<'a> Keeper<'a> {
             }
         }
         Ok(())
-    }
-
-    /// Counts what the redactor proved of its own pixels. A mask that did not show what it had to is told, at the 1st, 2nd,
-    /// 4th, 8th ...: the frame left wholly masked.
-    fn look_again(&mut self) -> Result<(), Closed> {
-        let (emit, proof) = (&self.shared.metrics.emit, self.redactor.proof());
-        emit.proved.set(proof.points);
-        let (before, count) = (emit.refuted.get(), proof.refuted);
-        emit.refuted.set(count);
-        if count == before || !count.is_power_of_two() {
-            return Ok(());
-        }
-        let what = "a mask did not show in the picture what it had to; the frame was masked whole".to_owned();
-        tracing::error!(frames = count, "{what}");
-        let now = event::written(self.shared.clock.wall());
-        let told = Fault { time: now.clone(), what, since: now, masked: Masked::Everything };
-        self.hatch.publish(Outbound::Event(Event::Fault(told))).map(drop)
     }
 
     /// Nobody looks any more: what is held leaves masked, and the path ends by this fault.

@@ -14,6 +14,7 @@ mod head;
 mod place;
 mod tracker;
 mod trails;
+mod whose;
 
 pub use place::{Place, Shift};
 pub use tracker::Tracker;

@@ -32,6 +32,8 @@ pub struct Tracker {
     last: Option<u64>,
     pairs: Vec<Pair>,
     taken: Vec<bool>,
+    /// The person whose turn it is to be looked at more closely, counted from the first.
+    turn: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -165,7 +167,7 @@ impl Tracker {
 
     /// Where a closer look may find what was not seen in this frame, at most `most` places: the surroundings of tracks of
     /// faces that were lost, the latest first, and the upper parts of persons without a face, by turns.
-    pub fn places(&self, most: usize, places: &mut Vec<Area>) {
+    pub fn places(&mut self, most: usize, places: &mut Vec<Area>) {
         let Some(sequence) = self.last else { return };
         let lost =
             |track: &&Track| track.kind == Kind::Face && track.seen < sequence && (track.strong || track.hits > 1);
@@ -178,19 +180,22 @@ impl Tracker {
                 places.extend(track.expected(sequence).grown(SURROUNDINGS, [0.0; 2]).area());
             }
         }
-        let persons = self.tracks.iter().filter(|track| track.kind == Kind::Person && track.strong);
-        let turn = usize::try_from(sequence % 16).unwrap_or(0);
-        let count = persons.clone().count();
-        for track in persons.cycle().skip(if count == 0 { 0 } else { turn * most % count }).take(count) {
+        let persons = || self.tracks.iter().filter(|track| track.kind == Kind::Person && track.strong);
+        let count = persons().count();
+        let first = if count == 0 { 0 } else { self.turn % count };
+        let mut considered = 0;
+        for track in persons().cycle().skip(first).take(count) {
             if places.len() - before == most {
-                return;
+                break;
             }
+            considered += 1;
             let upper = upper_part(track.expected(sequence));
             let is_there = |face: &Track| face.kind == Kind::Face && face.seen == sequence && holds(upper, face.place);
             if !self.tracks.iter().any(is_there) {
                 places.extend(upper.area());
             }
         }
+        self.turn = first + considered;
     }
 }
 
@@ -205,4 +210,57 @@ pub(super) fn upper_part(person: Place) -> Place {
 /// Whether the middle of a place lies in another one.
 pub(super) fn holds(outer: Place, inner: Place) -> bool {
     (0..2).all(|axis| (outer.centre[axis] - inner.centre[axis]).abs() <= outer.size[axis] / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use frostglass_vault::Score;
+
+    use super::*;
+
+    fn seen(kind: Kind, [left, top, right, bottom]: [f32; 4]) -> Detection {
+        let area = Area::new(left, top, right, bottom).unwrap();
+        Detection { kind, area, score: Score::new(0.9).unwrap() }
+    }
+
+    fn places(tracker: &mut Tracker, most: usize) -> Vec<Area> {
+        let mut places = Vec::new();
+        tracker.places(most, &mut places);
+        places
+    }
+
+    #[test]
+    fn the_upper_part_of_a_person_without_a_face_is_worth_a_closer_look() {
+        let (mut tracker, mut clues) = (Tracker::new(), Clues::default());
+        let persons = [seen(Kind::Person, [0.1, 0.2, 0.3, 0.9]), seen(Kind::Person, [0.6, 0.2, 0.8, 0.9])];
+        let face = seen(Kind::Face, [0.18, 0.24, 0.22, 0.32]);
+        tracker.begin(0, Shift::NONE, false);
+        tracker.tie(Kind::Person, &persons, &[], &mut clues);
+        tracker.tie(Kind::Face, &[face], &[], &mut clues);
+        let [place] = places(&mut tracker, 4)[..] else { panic!("one place") };
+        assert!(place.left() <= 0.62 && place.right() >= 0.78 && place.top() <= 0.2, "{place:?}");
+        assert!(place.bottom() > 0.4 && place.bottom() < 0.65, "and not the legs: {place:?}");
+    }
+
+    #[test]
+    fn where_there_are_more_places_than_looks_each_has_its_turn_and_lost_faces_come_first() {
+        let (mut tracker, mut clues) = (Tracker::new(), Clues::default());
+        let persons: Vec<Detection> =
+            (0..6).map(|at| 0.16 * at as f32).map(|x| seen(Kind::Person, [x, 0.4, x + 0.12, 0.9])).collect();
+        let mut turns = std::collections::BTreeSet::new();
+        for sequence in 0..12 {
+            tracker.begin(sequence, Shift::NONE, false);
+            tracker.tie(Kind::Person, &persons, &[], &mut clues);
+            if sequence == 0 {
+                tracker.tie(Kind::Face, &[seen(Kind::Face, [0.9, 0.05, 0.94, 0.11])], &[], &mut clues);
+            }
+            let places = places(&mut tracker, 3);
+            assert!(places.len() <= 3);
+            if sequence > 0 {
+                assert!(places[0].top() < 0.1 && places[0].left() > 0.8, "the lost face: {places:?}");
+            }
+            turns.extend(places.iter().filter(|place| place.top() > 0.2).map(|place| (place.left() * 1000.0) as u32));
+        }
+        assert_eq!(turns.len(), 6, "each person was looked at: {turns:?}");
+    }
 }

@@ -9,11 +9,12 @@ use frostglass_vault::{Area, Detection, Inspected, Kind, MOST_DETECTIONS, Score}
 
 use super::fill::{Filled, Reaches, Spot, fill};
 use super::head::Head;
-use super::tracker::{holds, upper_part};
+use super::tracker::holds;
+use super::whose::{Owners, is_of};
 use super::{Clues, Place, Shift, Sighting};
 
 /// How far tracks reach beyond what was seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reach {
     /// Frames that are known after the one that leaves.
     pub look_ahead: usize,
@@ -23,6 +24,8 @@ pub struct Reach {
     pub persons_every: usize,
     /// Of persons only the head is hidden, so that one whose face is known needs nothing more.
     pub heads_only: bool,
+    /// The redactor grows each face by this share of its size, all sides together.
+    pub margin: f32,
 }
 
 /// The tracks of the frames that are held, and of some before.
@@ -37,6 +40,9 @@ pub struct Trails {
     spots: Vec<Spot>,
     /// What is known in the frame that leaves.
     known: Vec<Known>,
+    /// Where persons are in it, known or guessed, and whose its faces are; only where of persons the head is hidden.
+    persons: Vec<Place>,
+    owners: Owners,
     /// Room of trails that ended.
     spare: Vec<VecDeque<Seen>>,
 }
@@ -66,6 +72,8 @@ struct Trail {
 struct Known {
     kind: Kind,
     place: Place,
+    /// What its mask hides at least.
+    mask: Place,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -79,9 +87,9 @@ struct Seen {
 const STEADY_OVER: i64 = 2;
 /// Sightings that are older than so many frames are kept for the last place and velocity only.
 const PAST: u64 = 8;
-/// Nearer than this, in sizes, and of like size, what is guessed and what is seen are the same.
-const ANOTHER: f32 = 0.5;
-const ANOTHER_RATIO: f32 = 1.6;
+/// What is guessed needs no mask of its own when the mask of something known hides this share of it. Near and of like size
+/// is not enough: a face that was lost beside another one is not that one.
+const HIDDEN: f32 = 0.9;
 /// A weak track comes again within so many frames, or it is none.
 const WEAK_AGAIN: i64 = 6;
 /// A track that was seen less often reaches back no farther than so many frames.
@@ -94,8 +102,8 @@ impl Trails {
     #[must_use]
     pub fn new(reach: Reach) -> Self {
         let (trails, steps, spots) = (Vec::with_capacity(64), VecDeque::with_capacity(128), Vec::with_capacity(128));
-        let (ways, known) = (Vec::with_capacity(128), Vec::with_capacity(64));
-        Self { reach, trails, steps, ways, spots, known, spare: Vec::new() }
+        let (ways, known, persons) = (Vec::with_capacity(128), Vec::with_capacity(64), Vec::with_capacity(64));
+        Self { reach, trails, steps, ways, spots, known, persons, owners: Owners::default(), spare: Vec::new() }
     }
 
     /// Takes in what was told of a frame. Frames come in order.
@@ -129,14 +137,29 @@ impl Trails {
         self.find_ways(sequence);
         let mut trails = std::mem::take(&mut self.trails);
         self.known.clear();
+        self.persons.clear();
         for trail in &mut trails {
             self.find_spots(trail, sequence);
             trail.filled = self.reaches(trail).and_then(|reaches| fill(&self.spots, reaches));
             if let Some(Filled::Known(place)) = trail.filled {
                 let near = self.spots.iter().filter(|spot| spot.frames.abs() <= STEADY_OVER);
-                trail.shown.steady(near.fold(place.size, |most, spot| larger(most, spot.place.size)));
-                self.known.push(Known { kind: trail.kind, place });
+                let size = trail.shown.steady(near.fold(place.size, |most, spot| larger(most, spot.place.size)));
+                let mask = match trail.kind {
+                    // A round mask has no corners: half of its margin lies in it all around.
+                    Kind::Face => {
+                        Place { size: larger(size, place.size), ..place }.grown(self.reach.margin / 2.0, [0.0; 2])
+                    }
+                    Kind::Person => place,
+                };
+                self.known.push(Known { kind: trail.kind, place, mask });
             }
+            if let (Kind::Person, Some(Filled::Known(place) | Filled::Guessed(place))) = (trail.kind, trail.filled) {
+                self.persons.push(place);
+            }
+        }
+        if self.reach.heads_only {
+            let faces = self.known.iter().filter(|known| known.kind == Kind::Face).map(|known| known.place);
+            self.owners.find(faces, &self.persons);
         }
         for trail in &mut trails {
             if let (Kind::Person, Some(Filled::Known(person))) = (trail.kind, trail.filled)
@@ -146,7 +169,7 @@ impl Trails {
             }
             match trail.filled {
                 Some(Filled::Known(place)) => self.hide_known(trail, place, inspected, sequence),
-                Some(Filled::Guessed(place)) if !self.is_seen_otherwise(trail.kind, place) => {
+                Some(Filled::Guessed(place)) if !self.is_hidden(trail.kind, place) => {
                     let size = larger(trail.shown.steady(place.size), place.size);
                     self.hide(trail.kind, Place { size, ..place }, inspected);
                     self.hide_head(trail, place, inspected);
@@ -204,13 +227,16 @@ impl Trails {
     }
 
     /// Whether something known already hides what is guessed to be here.
-    fn is_seen_otherwise(&self, kind: Kind, place: Place) -> bool {
-        self.is_another(kind, place) || (kind == Kind::Person && self.has_face(place))
+    fn is_hidden(&self, kind: Kind, place: Place) -> bool {
+        if kind == Kind::Person && self.reach.heads_only {
+            return self.has_face(place);
+        }
+        self.known.iter().any(|known| known.kind == kind && known.mask.covers(place) >= HIDDEN)
     }
 
-    /// Whether nothing of this person has to be hidden for its head's sake: a face is known where its head must be.
+    /// Whether nothing of this person has to be hidden for its head's sake: its face is known.
     fn has_face(&self, person: Place) -> bool {
-        self.reach.heads_only && self.faces_of(upper_part(person), person).next().is_some()
+        self.reach.heads_only && self.owners.has_face(person)
     }
 
     /// The face in the box of this person, if there is one and no other.
@@ -218,20 +244,9 @@ impl Trails {
         if !self.reach.heads_only {
             return None;
         }
-        let mut faces = self.faces_of(person, person);
-        faces.next().filter(|_| faces.next().is_none())
-    }
-
-    /// The known faces in a part of a person's box that may be this person's.
-    fn faces_of(&self, part: Place, person: Place) -> impl Iterator<Item = Place> {
         let faces = self.known.iter().filter(|known| known.kind == Kind::Face).map(|known| known.place);
-        faces.filter(move |&face| holds(part, face) && face.size[0] < person.size[0] * 1.1)
-    }
-
-    /// Whether what is guessed to be here is known to be here as another track: the same thing, seen under a new number.
-    fn is_another(&self, kind: Kind, place: Place) -> bool {
-        let near = |known: &Known| known.place.distance(place) < ANOTHER && known.place.ratio(place) < ANOTHER_RATIO;
-        self.known.iter().any(|known| known.kind == kind && near(known))
+        let mut faces = faces.filter(|&face| holds(person, face) && is_of(person, face));
+        faces.next().filter(|_| faces.next().is_none())
     }
 
     /// How far a trail reaches; `None` when it does not count (yet).

@@ -267,6 +267,19 @@ mod tests {
         assert_eq!(count(&[one, seen(Kind::Face, [0.195, 0.12, 0.2, 0.125])]), 2, "a speck is no face of this size");
     }
 
+    /// Of who sits, or is cut off below, the head is a larger share of the box: what is hidden reaches farther down.
+    #[test]
+    fn the_head_of_who_sits_or_is_cut_off_is_a_larger_share_of_the_box() {
+        let size = Size::new(1000, 1000);
+        let head = |width: f32| head_of(Area::new(0.2, 0.2, 0.2 + width, 0.7).unwrap(), size);
+        let share = |head: Area| (head.bottom() - 0.2) / 0.5;
+        let (standing, sitting, bust) = (share(head(0.2)), share(head(0.4)), share(head(0.5)));
+        assert!(standing < 0.25 && sitting > 0.35 && bust > 0.45, "{standing} {sitting} {bust}");
+        // The eyes of a bust are half way down, its ears a fifth from the sides.
+        let bust = head(0.5);
+        assert!(bust.left() <= 0.2 + 0.2 * 0.5 && bust.right() >= 0.7 - 0.2 * 0.5, "{bust:?}");
+    }
+
     #[test]
     fn the_head_of_a_standing_person_is_at_the_top_and_of_a_lying_one_anywhere() {
         let size = Size::new(1000, 1000);
