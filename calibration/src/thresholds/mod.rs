@@ -120,7 +120,7 @@ pub struct Point {
     pub hidden: usize,
     /// The share of them.
     pub recall: f64,
-    /// Its bootstrap interval.
+    /// Its interval, as [`Bootstrap::of_quotient`] finds it: none of a single track or picture.
     pub recall_interval: Option<Interval>,
     /// The share of what is no face and no zone that is painted.
     pub over_redaction: f64,
