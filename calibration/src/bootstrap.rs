@@ -2,16 +2,41 @@
 //!
 //! Faces of one picture, and frames of one track, fail together; so whole units are drawn (a track, a picture), with
 //! all that is in them. The generator is seeded: the same measurement gives the same interval.
+//!
+//! **Invariant:** an interval is never of no width. Where each draw would come to the same, none or all of the faces having
+//! leaked, it is Wilson's (1927), over the units and not over the faces; where one unit is all there is, there is none.
 
 use serde::Serialize;
 
-/// The middle 95 % of the drawn figures.
+/// Where the figure lies, with 95 % confidence.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Interval {
     /// 2.5 % of the drawn figures are lower.
     pub low: f64,
-    /// 2.5 % are higher.
+    /// 2.5 % are higher; greater than `low`.
     pub high: f64,
+    /// How it was found.
+    pub method: Method,
+}
+
+/// How an interval was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// By drawing units again and again.
+    Bootstrap,
+    /// By Wilson's formula, each unit one case.
+    Wilson,
+}
+
+impl Interval {
+    /// Both ends, multiplied, with so many decimals, and with some more where the ends would look alike.
+    pub(crate) fn written(self, times: f64, decimals: usize) -> String {
+        let ends = |decimals: usize| [self.low, self.high].map(|end| format!("{:.decimals$}", end * times));
+        let [low, high] =
+            (decimals..decimals + 4).map(ends).find(|[low, high]| low != high).unwrap_or_else(|| ends(decimals));
+        format!("{low} – {high}")
+    }
 }
 
 /// What one unit adds to a figure that is a quotient.
@@ -39,27 +64,56 @@ impl Default for Bootstrap {
 }
 
 impl Bootstrap {
-    /// The interval of `Σ count / Σ among` when the units are drawn with replacement; `None` when there is nothing to
-    /// divide by. Draws without anything to divide by are left out.
+    /// The interval of `Σ count / Σ among` when the units are drawn with replacement; Wilson's where all of them have the
+    /// same share, each unit then being one case, however much is in it. `None` without rounds, and where fewer than two
+    /// units have anything to divide by: one unit says nothing about others. Units without anything are left out.
     pub fn of_quotient(self, units: &[Part]) -> Option<Interval> {
-        if units.iter().all(|unit| unit.among == 0.0) {
+        let units: Vec<Part> = units.iter().copied().filter(|unit| unit.among > 0.0).collect();
+        if units.len() < 2 || self.rounds == 0 {
             return None;
+        }
+        if let Some(share) = common_share(&units) {
+            let [low, high] = wilson(share * units.len() as f64, units.len());
+            return Some(Interval { low, high, method: Method::Wilson });
         }
         let mut random = SplitMix64(self.seed);
         let mut drawn: Vec<f64> = (0..self.rounds)
-            .filter_map(|_| {
+            .map(|_| {
                 let mut sum = Part::default();
                 for _ in 0..units.len() {
                     let unit = units[random.below(units.len())];
                     sum.count += unit.count;
                     sum.among += unit.among;
                 }
-                (sum.among > 0.0).then(|| sum.count / sum.among)
+                sum.count / sum.among
             })
             .collect();
         drawn.sort_by(f64::total_cmp);
-        Some(Interval { low: quantile(&drawn, 0.025)?, high: quantile(&drawn, 0.975)? })
+        let (low, high) = (quantile(&drawn, 0.025)?, quantile(&drawn, 0.975)?);
+        // A handful of rounds may all have come to the same.
+        (low < high).then_some(Interval { low, high, method: Method::Bootstrap })
     }
+}
+
+/// The share that is counted of each unit, where it is the same of all.
+fn common_share(units: &[Part]) -> Option<f64> {
+    let first = units.first()?;
+    let alike = |unit: &Part| unit.count * first.among == first.count * unit.among;
+    units.iter().all(alike).then_some(first.count / first.among)
+}
+
+/// Wilson, 1927: an interval for a share of independent cases that holds at 0 and at 1 too. Of no cases, nothing is known:
+/// it may be anything. `count` need not be whole.
+pub(crate) fn wilson(count: f64, n: usize) -> [f64; 2] {
+    if n == 0 {
+        return [0.0, 1.0];
+    }
+    let (z, n) = (1.96_f64, n as f64);
+    let p = count / n;
+    let scale = 1.0 + z * z / n;
+    let centre = p + z * z / (2.0 * n);
+    let reach = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
+    [((centre - reach) / scale).max(0.0), ((centre + reach) / scale).min(1.0)]
 }
 
 /// Of sorted figures, interpolated between neighbours.
@@ -107,7 +161,7 @@ mod tests {
     /// For independent units the interval is close to the normal one: p ± 1.96·√(p·q/n).
     #[test]
     fn the_interval_of_independent_units_has_the_width_theory_gives_it() {
-        let Interval { low, high } = Bootstrap { rounds: 4000, seed: 5 }.of_quotient(&units(120, 400)).unwrap();
+        let Interval { low, high, .. } = Bootstrap { rounds: 4000, seed: 5 }.of_quotient(&units(120, 400)).unwrap();
         assert!((low - 0.255).abs() < 0.01 && (high - 0.345).abs() < 0.01, "{low} to {high}");
     }
 
@@ -121,10 +175,45 @@ mod tests {
         assert!(width(together.unwrap()) > 2.0 * width(alone.unwrap()));
     }
 
+    /// However often one track, or one picture, is drawn: it is always the same one.
     #[test]
-    fn nothing_has_no_interval() {
-        assert_eq!(Bootstrap::default().of_quotient(&[]), None);
-        assert_eq!(Bootstrap::default().of_quotient(&[Part::default(); 3]), None);
+    fn one_unit_and_nothing_have_no_interval() {
+        let bootstrap = Bootstrap::default();
+        for count in [0.0, 3.0, 10.0] {
+            assert_eq!(bootstrap.of_quotient(&[Part { count, among: 10.0 }]), None);
+            assert_eq!(bootstrap.of_quotient(&[Part { count, among: 10.0 }, Part::default()]), None);
+        }
+        assert_eq!(bootstrap.of_quotient(&[]), None);
+        assert_eq!(bootstrap.of_quotient(&[Part::default(); 3]), None);
         assert_eq!(Bootstrap { rounds: 0, seed: 0 }.of_quotient(&units(1, 2)), None);
+        assert_eq!(Bootstrap { rounds: 1, seed: 0 }.of_quotient(&units(1, 2)), None, "one draw has no width");
+    }
+
+    /// None of 29 tracks of 40 faces each is none of 29, not none of 1160: 0 to z² / (n + z²).
+    #[test]
+    fn units_that_are_all_alike_have_wilsons_interval_over_units() {
+        let of =
+            |count: f64, n: usize| Bootstrap::default().of_quotient(&vec![Part { count, among: 40.0 }; n]).unwrap();
+        let z2 = 1.96 * 1.96;
+        for n in [2, 29, 1000] {
+            let most = z2 / (n as f64 + z2);
+            let (none, all) = (of(0.0, n), of(40.0, n));
+            assert_eq!((none.method, all.method), (Method::Wilson, Method::Wilson));
+            assert!(none.low.abs() < 1e-12 && (none.high - most).abs() < 1e-12, "{none:?}");
+            assert!((all.low - (1.0 - most)).abs() < 1e-12 && (all.high - 1.0).abs() < 1e-12, "{all:?}");
+            let half = of(20.0, n);
+            assert!(half.low < 0.5 && half.high > 0.5 && half.method == Method::Wilson, "{half:?}");
+        }
+        let sizes = [Part { count: 0.0, among: 1.0 }, Part { count: 0.0, among: 500.0 }];
+        assert!(Bootstrap::default().of_quotient(&sizes).unwrap().high > 0.6, "two units prove little");
+        assert_eq!(Bootstrap::default().of_quotient(&units(1, 29)).unwrap().method, Method::Bootstrap);
+    }
+
+    #[test]
+    fn ends_that_differ_look_different() {
+        let written = |low, high, decimals| Interval { low, high, method: Method::Bootstrap }.written(100.0, decimals);
+        assert_eq!(written(0.032, 0.087, 1), "3.2 – 8.7");
+        assert_eq!(written(0.0, 0.0003, 1), "0.00 – 0.03");
+        assert_eq!(written(0.999_96, 1.0, 0), "99.996 – 100.000");
     }
 }

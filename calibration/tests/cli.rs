@@ -36,6 +36,8 @@ fn json_on_standard_output_sends_the_table_to_standard_error() {
     assert_eq!(report["by_height"]["32-64"]["n"], 2);
     assert_eq!(report["by_height"]["<16"]["leak_rate"], serde_json::Value::Null);
     assert_eq!(report["bootstrap_units"], "pictures");
+    assert_eq!(report["overall"]["leak_interval"], serde_json::Value::Null, "one picture says nothing of others");
+    assert_eq!(report["by_height"]["<16"]["ci95"], serde_json::json!([0.0, 1.0]), "nothing is known of no faces");
     let heights = ["\"<16\"", "\"16-32\"", "\"32-64\"", "\">=64\""].map(|name| out.find(name).unwrap());
     assert!(heights.is_sorted(), "small before large");
 }

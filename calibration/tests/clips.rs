@@ -86,6 +86,11 @@ fn a_clip_that_is_redacted_wholly_leaks_nothing() {
     let tracks = report.tracks.unwrap();
     assert_eq!((tracks.n, tracks.with_any_leaked_frame, tracks.longest_leak_run_frames), (3, 0, 0));
     assert!(tracks.ci95[1] > 0.3, "three tracks prove little: {:?}", tracks.ci95);
+    let overall = report.overall.leak_interval.unwrap();
+    assert_eq!([overall.low, overall.high], tracks.ci95, "of 18 faces in three tracks, three cases");
+    let text = measured.report().to_string();
+    assert!(text.contains("faces, 0 leak (95 %: 0 – 5615)") && text.contains("0.0 – 56.2"), "{text}");
+    assert!(!text.contains("drawn by bootstrap"), "{text}");
     assert!(exhibits.is_empty());
     assert!(contact_sheet(&measured, &exhibits).pixels().any(|pixel| pixel.0[0] > 200), "it says that nothing leaked");
 }
@@ -110,6 +115,7 @@ fn one_clear_frame_makes_a_leaked_track() {
     assert_eq!((exhibits[0].order, exhibits[0].index, exhibits[0].image.as_str()), (3, 1, "00003.png"));
     let text = report.to_string();
     assert!(text.contains("of 10,000 faces, 556 leak"), "{text}");
+    assert!(text.contains("each track a case; drawn by bootstrap: 0.0 – 100.0 %)"), "{text}");
     assert!(text.contains("light = dark"), "{text}");
 }
 

@@ -133,6 +133,35 @@ fn a_clip_that_breaks_off_shows_what_was_whole_and_ends_with_1() {
     assert!(error.contains("59 frames were whole, and are shown: ") && error.contains("cut.y4m"), "{error}");
 }
 
+/// With another rate than the clip's own, all times of the table would be off.
+#[test]
+fn a_rate_is_taken_where_none_is_stated_and_refused_elsewhere() {
+    let (_folder, y4m) = folder_with("walk.y4m", &clip(12 * FPS));
+    let mp4 = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/media/solvay_pan.mp4");
+    for (clip, name) in [(&y4m, "walk.y4m"), (&mp4, "solvay_pan.mp4")] {
+        let (code, out, error) = motion(clip, &["--without-persons", "--fps", "5"]);
+        assert_eq!((code, out.as_str()), (1, ""), "{error}");
+        let says = format!("{name}: 5 frames in 1 s are asked for, but this clip's frames have times of their own");
+        assert!(error.contains(&says), "{error}");
+    }
+    let picture = |frame: u8| {
+        let mut jpeg = std::io::Cursor::new(Vec::new());
+        let wall = image::RgbImage::from_fn(96, 64, |x, y| image::Rgb([(x * y) as u8 % 97 + frame; 3]));
+        wall.write_to(&mut jpeg, image::ImageFormat::Jpeg).unwrap();
+        jpeg.into_inner()
+    };
+    let (_stream, stream) = folder_with("walk.mjpeg", &(0..6).flat_map(picture).collect::<Vec<u8>>());
+    let (folder, _) = folder_with("0.jpg", &picture(0));
+    (1..6).for_each(|frame| fs::write(folder.path().join(format!("{frame}.jpg")), picture(frame)).unwrap());
+    for clip in [stream.as_path(), folder.path()] {
+        for (fps, seconds) in [("5", "1.0 s"), ("2", "2.5 s")] {
+            let (code, out, error) = motion(clip, &["--without-persons", "--fps", fps]);
+            assert_eq!(code, 0, "{error}");
+            assert!(out.contains(&format!(": 6 frames, {seconds}")), "{out}");
+        }
+    }
+}
+
 #[test]
 fn wrong_use_ends_with_2_and_a_faulty_config_with_1() {
     let (folder, clip) = folder_with("walk.y4m", &clip(3));

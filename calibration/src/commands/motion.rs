@@ -28,7 +28,7 @@ pub(crate) struct MotionArgs {
     /// Do not look for persons: faster, and needs no inference engine
     #[arg(long)]
     without_persons: bool,
-    /// Frames per second of a folder of pictures
+    /// Frames per second of a folder of pictures or a stream of JPEGs, which state none; of other clips it is refused
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     fps: Option<u32>,
 }

@@ -16,9 +16,11 @@ use super::{not_negative, print_report, progress_bar, share, write_file};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Labels and pictures are those of `leak`. Measured are the face networks on each picture alone: heads of persons, tracks
-and look-ahead hide more. A folder of pictures whose labels have no tracks is looked at as stills are: at thorough mirrored,
-turned and enlarged too, which takes seconds for each. With --recall, the TOML goes to standard output and the table to
+Labels and pictures are those of `leak`. Measured are the face networks on each picture, or each frame of a clip, alone:
+tracks, look-ahead and heads of persons are not part of the curves. With them more is hidden and more is painted; `leak`
+measures that. Tracks in the labels say which faces fail together, for the intervals, and that pictures are frames of a clip:
+a folder of pictures whose labels have none is looked at as stills are, at thorough mirrored, turned and enlarged too, which
+takes seconds for each. With --recall, the TOML goes to standard output and the table to
 standard error; when no setting reaches it, the exit code is 1.
 
   frostglass-calibrate thresholds --labels gt.jsonl --pictures pictures/ -o curve.svg --recall 0.95 >> my.toml")]

@@ -8,23 +8,26 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::changed::{Redacted, altered_pixels, redacted_share};
+use super::fit::{check_kinds, check_shape, check_size};
 use super::worst::WorstLeaks;
 use super::{Beside, Counted, LeakError, Measured, MeasuredBox, MeasuredPicture, Settings};
 use crate::footage::{Footage, Shot};
-use crate::labels::{Labelled, Place, Record, Target};
+use crate::labels::{Labelled, Record, Target};
 use crate::picture::grey;
 use crate::resize::resize_area;
 
 /// Measures redacted pictures or frames against labels, several at a time on rayon's threads.
 ///
 /// Either side is a folder, in which files are found as [`find`](crate::picture::find) says, or a clip, whose frames are
-/// taken in the order of the labels; a few frames are in memory at a time. What is redacted and of another size is brought
-/// to the original's. Frames that a redacted clip lacks at its end never left: nothing of them leaked, and they are
-/// counted. The worst leaks are shown to `worst`. `done` is called after each picture.
+/// taken in the order of the labels; a few frames are in memory at a time. What is redacted and of another size, but of the
+/// same shape (its width for a height within a tenth), is brought to the original's. Frames that a redacted clip lacks at its
+/// end never left: nothing of them leaked, and they are counted. The worst leaks are shown to `worst`. `done` is called after
+/// each picture.
 ///
 /// # Errors
-/// A side that is not there or has none of the pictures; labels that do not fit; a clip with more frames than labels, or
-/// an original with less; a picture that can not be read. The first in the order of the labels is reported.
+/// A side that is not there or has none of the pictures; a clip beside a single picture; labels that do not fit; a clip with
+/// more frames than labels, or an original with less; a picture that can not be read, or has not the shape of its original.
+/// The first in the order of the labels is reported.
 pub fn measure(
     labels: &[Labelled],
     originals: &Path,
@@ -35,6 +38,7 @@ pub fn measure(
 ) -> Result<Measured, LeakError> {
     let mut sides =
         [Footage::open(originals, labels, "originals")?, Footage::open(redacted, labels, "redacted pictures")?];
+    check_kinds([originals, redacted], [sides[0].kind(), sides[1].kind()])?;
     let mut measured = Measured { settings, pictures: Vec::new(), originals_missing: 0, ended_early: 0 };
     let mut order = 0;
     for some in labels.chunks(PAIRS_PER_THREAD * rayon::current_num_threads().max(1)) {
@@ -52,7 +56,7 @@ pub fn measure(
         let found: Vec<Result<Option<MeasuredPicture>, LeakError>> = pairs
             .into_par_iter()
             .map(|pair| {
-                let measured = pair.measure(originals, settings, worst);
+                let measured = pair.measure([originals, redacted], settings, worst);
                 done();
                 measured
             })
@@ -87,17 +91,19 @@ impl Pair<'_> {
     /// `None` when there is no original.
     fn measure(
         self,
-        originals: &Path,
+        sides: [&Path; 2],
         settings: Settings,
         worst: Option<&WorstLeaks>,
     ) -> Result<Option<MeasuredPicture>, LeakError> {
         let Self { label: Labelled { record, place }, order, original, redacted } = self;
-        let file = if let Shot::File(file) = &original { file.clone() } else { originals.to_owned() };
+        // A frame has no file of its own.
+        let file = |shot: &Shot, side: &Path| if let Shot::File(file) = shot { file.clone() } else { side.to_owned() };
+        let files = [file(&original, sides[0]), file(&redacted, sides[1])];
         let Some(original_picture) = original.read()? else {
             return Ok(None);
         };
         let original = grey(&original_picture);
-        check_size(record, place, &file, [original.width, original.height])?;
+        check_size(record, place, &files[0], [original.width, original.height])?;
         let counted = match settings.counted {
             Counted::Faces => &record.faces,
             Counted::Persons => &record.persons,
@@ -118,6 +124,7 @@ impl Pair<'_> {
         };
         let mut redacted = grey(&redacted_picture);
         if (redacted.width, redacted.height) != (original.width, original.height) {
+            check_shape(place, files, [&original, &redacted])?;
             redacted = resize_area(&redacted, original.width, original.height);
         }
         for (index, target) in counted {
@@ -137,28 +144,6 @@ impl Pair<'_> {
         measured.beside = Some(Beside { altered: altered.count(), pixels: free.iter().filter(|&&free| free).count() });
         Ok(Some(measured))
     }
-}
-
-/// Refuses labels that were made for a picture of another size.
-pub(crate) fn check_size(
-    record: &Record,
-    place: &Place,
-    file: &Path,
-    [width, height]: [usize; 2],
-) -> Result<(), LeakError> {
-    let says = |labelled: Option<u32>, is: usize| labelled.is_none_or(|labelled| labelled as usize == is);
-    if !says(record.width, width) || !says(record.height, height) {
-        return Err(LeakError::OtherSize {
-            place: place.clone(),
-            labelled_width: record.width.unwrap_or_default(),
-            labelled_height: record.height.unwrap_or_default(),
-            file: file.to_owned(),
-            width,
-            height,
-        });
-    }
-    let side = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
-    Ok(record.check_fits(place, side(width), side(height))?)
 }
 
 /// Where nothing should have been redacted: outside of the grown boxes and of the zones.

@@ -6,12 +6,15 @@
 //!
 //! **Invariant:** nothing is dropped in silence. A redacted picture that is absent hides all of its faces and is
 //! counted, and so is a frame that a redacted clip lacks at its end; an original that is absent, and a face that nobody
-//! could decide on, are counted; a picture that can not be read, or is not the one that was labelled, a clip that has
-//! frames without labels, or an original that has less of them than labels, ends the measurement.
+//! could decide on, are counted. What ends the measurement: a picture that can not be read, is not the one that was labelled
+//! or has another shape than its original; a clip that has frames without labels, or stands beside a single picture; an
+//! original that has less frames than labels.
 //!
-//! How figures are summed up is `report`'s and `tracks`' business, how the worst leaks are shown `worst`'s and `sheet`'s.
+//! What can be compared at all is `fit`'s business, how figures are summed up `report`'s and `tracks`', how the worst leaks
+//! are shown `worst`'s and `sheet`'s.
 
 mod changed;
+mod fit;
 mod font;
 mod measure;
 mod report;
@@ -24,8 +27,9 @@ use std::path::PathBuf;
 
 pub(crate) use self::changed::pixels_of_box;
 pub use self::changed::{Redacted, altered_pixels, redacted_share};
+pub(crate) use self::fit::check_size;
+pub(crate) use self::measure::free_pixels;
 pub use self::measure::measure;
-pub(crate) use self::measure::{check_size, free_pixels};
 pub use self::report::{Group, OverRedaction, Report};
 pub use self::sheet::contact_sheet;
 pub use self::tracks::{TrackGroup, Tracks};
@@ -84,6 +88,35 @@ pub enum LeakError {
         width: usize,
         /// Its height.
         height: usize,
+    },
+    /// Scaled to the original's size, the redacted picture would be stretched, and its faces would lie elsewhere.
+    #[error(
+        "{place}: {original} has {}×{} pixels, but {redacted} has {}×{}: another shape, so that faces are not where they \
+         were labelled; what is redacted may be scaled, but not cropped, turned or stretched",
+        .of_original[0], .of_original[1], .of_redacted[0], .of_redacted[1]
+    )]
+    OtherShape {
+        /// The label.
+        place: Place,
+        /// The original.
+        original: PathBuf,
+        /// Its width and height in pixels.
+        of_original: [usize; 2],
+        /// What was redacted.
+        redacted: PathBuf,
+        /// Its width and height in pixels.
+        of_redacted: [usize; 2],
+    },
+    /// All frames but the first would have nothing to be compared with.
+    #[error(
+        "{clip} is a clip and {picture} a single picture: give the clip that was made of the other, or a folder with a \
+         picture for each frame"
+    )]
+    ClipAndPicture {
+        /// The side that is a clip.
+        clip: PathBuf,
+        /// The side that is a picture.
+        picture: PathBuf,
     },
     /// Labels that do not fit.
     #[error(transparent)]

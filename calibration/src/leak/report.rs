@@ -3,8 +3,9 @@
 //!
 //! **Invariant:** a rate over nothing is absent (`null`), never 0.
 //!
-//! Two intervals stand beside a rate: `ci95` is Wilson's (1927) and takes each face for itself, but says something when
-//! nothing leaked at all; the bootstrap's draws whole tracks (or pictures), which is what fails together.
+//! Two intervals stand beside a rate. `ci95` is Wilson's (1927) and takes each face for itself, as if it were a case of its
+//! own. The other draws whole tracks (or pictures), which is what fails together; where none or all of the faces leaked, it
+//! is Wilson's over these tracks (or pictures), and of a single one there is none. Its `method` says which.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,7 +14,7 @@ use serde::{Serialize, Serializer};
 
 use super::tracks::{Tracks, Unit};
 use super::{Beside, Counted, MISSED, Measured, MeasuredBox, MeasuredPicture, Settings};
-use crate::bootstrap::{Bootstrap, Interval, Part, quantile};
+use crate::bootstrap::{Bootstrap, Interval, Part, quantile, wilson};
 
 /// All figures of a measurement. As JSON it has the names that `leak_eval.py` gave them, and some more.
 #[derive(Debug, Clone, Serialize)]
@@ -70,9 +71,9 @@ pub struct Group {
     pub leak_rate: Option<f64>,
     /// The same of 10,000: of so many faces (of a clip: faces in frames), so many leak.
     pub leaked_per_10000: Option<f64>,
-    /// Its Wilson interval, each box for itself.
+    /// Its Wilson interval, each box for itself; of no boxes anything from 0 to 1.
     pub ci95: [f64; 2],
-    /// Its bootstrap interval.
+    /// Its interval over tracks or pictures, as [`Bootstrap::of_quotient`] finds it.
     pub leak_interval: Option<Interval>,
     /// The share that leaks when the ellipse in the box is looked at.
     pub leak_rate_ellipse: Option<f64>,
@@ -80,7 +81,7 @@ pub struct Group {
     pub missed: usize,
     /// The share of them.
     pub missed_rate: Option<f64>,
-    /// Its bootstrap interval.
+    /// Its interval over tracks or pictures.
     pub missed_interval: Option<Interval>,
     /// How much of a box was changed on average.
     pub mean_redacted: Option<f64>,
@@ -91,7 +92,7 @@ pub struct Group {
 pub struct OverRedaction {
     /// Of all pixels outside of boxes and zones, the share that was altered.
     pub share_of_non_target_pixels: f64,
-    /// Its bootstrap interval; pictures are drawn.
+    /// Its interval over pictures, as [`Bootstrap::of_quotient`] finds it.
     pub interval: Option<Interval>,
     /// The median of the pictures' own shares.
     pub median_per_frame: f64,
@@ -184,7 +185,7 @@ impl Group {
             leaked,
             leak_rate: rate(leaked),
             leaked_per_10000: rate(leaked).map(|rate| 10_000.0 * rate),
-            ci95: wilson(leaked, n),
+            ci95: wilson(leaked as f64, n),
             leak_interval: interval(&is_leaked),
             leak_rate_ellipse: rate(count(&|row| row.measured.redacted.of_ellipse < threshold)),
             missed,
@@ -251,19 +252,6 @@ fn by_attribute<'r, 'a>(rows: &[&'r Row<'a>]) -> BTreeMap<String, BTreeMap<Strin
     }
     attributes.retain(|_, values| values.len() <= MOST_VALUES);
     attributes
-}
-
-/// Wilson, 1927: an interval for a share of independent cases that holds at 0 and at 1 too.
-pub(super) fn wilson(count: usize, n: usize) -> [f64; 2] {
-    if n == 0 {
-        return [0.0, 0.0];
-    }
-    let (z, n) = (1.96_f64, n as f64);
-    let p = count as f64 / n;
-    let scale = 1.0 + z * z / n;
-    let centre = p + z * z / (2.0 * n);
-    let reach = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
-    [((centre - reach) / scale).max(0.0), ((centre + reach) / scale).min(1.0)]
 }
 
 /// Groups as an object whose keys keep their order.

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use super::report::{Group, Report};
 use super::tracks::Tracks;
 use super::{MISSED, Measured};
-use crate::bootstrap::Interval;
+use crate::bootstrap::{Interval, Method};
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -35,7 +35,8 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "95 %: bootstrap over {}, {} rounds, seed {}\n",
+            "95 %: bootstrap over {0}, {1} rounds, seed {2}; over {0} that are all alike (none leaked, or all): Wilson; over \
+             a single one: none\n",
             self.bootstrap_units, self.bootstrap_rounds, self.bootstrap_seed
         )?;
         writeln!(
@@ -53,9 +54,7 @@ impl fmt::Display for Report {
             }
         }
         if let Some(per) = self.overall.leaked_per_10000 {
-            let interval = self.overall.leak_interval.map_or_else(String::new, |Interval { low, high }| {
-                format!(" (95 %: {:.0} – {:.0})", low * 10_000.0, high * 10_000.0)
-            });
+            let interval = in_brackets(self.overall.leak_interval, |interval| interval.written(10_000.0, 0));
             writeln!(f, "\nof 10,000 {target}, {per:.0} leak{interval}")?;
         }
         if let Some(tracks) = &self.tracks {
@@ -64,14 +63,10 @@ impl fmt::Display for Report {
         if let Some(over) = &self.over_redaction {
             writeln!(
                 f,
-                "over-redaction: {:.3} % of what is no target and no zone was altered (95 %: {}); median picture {:.3} %, \
+                "over-redaction: {:.3} % of what is no target and no zone was altered{}; median picture {:.3} %, \
                  pictures above 1 %: {}",
                 over.share_of_non_target_pixels * 100.0,
-                over.interval.map_or_else(String::new, |Interval { low, high }| format!(
-                    "{:.3} – {:.3}",
-                    low * 100.0,
-                    high * 100.0
-                )),
+                in_brackets(over.interval, |interval| interval.written(100.0, 3)),
                 over.median_per_frame * 100.0,
                 over.frames_above_1pct
             )?;
@@ -85,11 +80,10 @@ fn write_tracks(f: &mut fmt::Formatter<'_>, tracks: &Tracks) -> fmt::Result {
         let interval = format!("{:.1} – {:.1}", low * 100.0, high * 100.0);
         format!("{name:<28} {n:>6} {leaked:>6} {:>7.1} {interval:>15}", 100.0 * leaked as f64 / n as f64)
     };
-    writeln!(
-        f,
-        "\ntracks with at least one leaked frame (95 %: Wilson, each track a case; drawn by bootstrap: {} %)",
-        range(tracks.interval)
-    )?;
+    let drawn = tracks.interval.filter(|interval| interval.method == Method::Bootstrap);
+    let drawn =
+        drawn.map_or_else(String::new, |interval| format!("; drawn by bootstrap: {} %", interval.written(100.0, 1)));
+    writeln!(f, "\ntracks with at least one leaked frame (95 %: Wilson, each track a case{drawn})")?;
     writeln!(f, "{}", row("all tracks", tracks.n, tracks.with_any_leaked_frame, tracks.ci95))?;
     for (name, group) in tracks.by_height.iter().filter(|(_, group)| group.n > 0) {
         writeln!(f, "{}", row(&format!("while {name} px high"), group.n, group.with_any_leaked_frame, group.ci95))?;
@@ -121,7 +115,11 @@ fn write_row(f: &mut fmt::Formatter<'_>, name: &str, group: &Group) -> fmt::Resu
 }
 
 fn range(interval: Option<Interval>) -> String {
-    interval.map_or_else(String::new, |Interval { low, high }| format!("{:.1} – {:.1}", low * 100.0, high * 100.0))
+    interval.map_or_else(String::new, |interval| interval.written(100.0, 1))
+}
+
+fn in_brackets(interval: Option<Interval>, written: impl Fn(Interval) -> String) -> String {
+    interval.map_or_else(String::new, |interval| format!(" (95 %: {})", written(interval)))
 }
 
 impl Measured {

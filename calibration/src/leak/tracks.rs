@@ -1,8 +1,8 @@
 //! Faces over time: how many tracks have at least one frame in which the face leaked.
 //!
 //! A viewer needs one clear frame, so that a track is the unit that counts. Tracks are independent cases, or nearly, and
-//! the interval beside their share is Wilson's (1927), which says something when none of them leaked, where a bootstrap
-//! would give 0 to 0; the bootstrap's stands beside it.
+//! the interval beside their share is Wilson's (1927); that of the bootstrap stands beside it where some leaked and some did
+//! not.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::report::{HEIGHTS, Row, in_order, wilson};
-use crate::bootstrap::{Bootstrap, Interval, Part};
+use super::report::{HEIGHTS, Row, in_order};
+use crate::bootstrap::{Bootstrap, Interval, Part, wilson};
 use crate::labels::Track;
 
 /// Faces over time.
@@ -21,7 +21,7 @@ pub struct Tracks {
     pub n: usize,
     /// Of these, with at least one frame in which the face leaked.
     pub with_any_leaked_frame: usize,
-    /// The bootstrap interval of their share.
+    /// The interval of their share, as [`Bootstrap::of_quotient`] finds it: `ci95` where none or all of them leaked.
     pub interval: Option<Interval>,
     /// Its Wilson interval.
     pub ci95: [f64; 2],
@@ -44,7 +44,7 @@ pub struct TrackGroup {
     pub with_any_leaked_frame: usize,
     /// The share of them.
     pub leak_rate: Option<f64>,
-    /// Its Wilson interval.
+    /// Its Wilson interval; of no tracks anything from 0 to 1.
     pub ci95: [f64; 2],
 }
 
@@ -83,7 +83,7 @@ impl TrackGroup {
     fn new(tracks: &BTreeMap<&Unit<'_>, Vec<bool>>) -> Self {
         let (n, leaked) = (tracks.len(), tracks.values().filter(|frames| any(frames)).count());
         let leak_rate = (n > 0).then(|| leaked as f64 / n as f64);
-        Self { n, with_any_leaked_frame: leaked, leak_rate, ci95: wilson(leaked, n) }
+        Self { n, with_any_leaked_frame: leaked, leak_rate, ci95: wilson(leaked as f64, n) }
     }
 }
 

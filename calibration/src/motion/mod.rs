@@ -11,7 +11,7 @@ mod table;
 use std::path::Path;
 use std::time::Duration;
 
-use frostglass::capture::{self, CaptureError, OpenOptions, Opened, Rate, Source};
+use frostglass::capture::{self, CaptureError, Container, OpenOptions, Opened, Rate, Source};
 use frostglass::config::{Config, ZoneRule};
 use frostglass::event::{Event, Phase, What};
 use frostglass::inspect::motion::{Watch, WatchSettings};
@@ -32,6 +32,18 @@ pub enum MotionError {
     OnePicture {
         /// What was given.
         clip: String,
+    },
+    /// The rate that was asked for would not be that of the events.
+    #[error(
+        "{clip}: {} frames in {} s are asked for, but this clip's frames have times of their own; a rate can be given for \
+         a folder of pictures and a stream of JPEGs, leave it out here",
+        .fps.frames, .fps.seconds
+    )]
+    OwnTimes {
+        /// What was given.
+        clip: String,
+        /// The rate.
+        fps: Rate,
     },
     /// It ended before anything could move.
     #[error("{clip}: {frames} whole frames: motion is seen between frames, and there must be two at least")]
@@ -109,10 +121,11 @@ pub struct Raised {
 
 /// Plays a clip to one watch for each sensitivity. The config says where events are wanted, what is hidden, and how persons
 /// are looked for; its own sensitivity does not count. `persons` is whether they are looked for at all, `fps` the rate of
-/// a folder of pictures, `progress` is told of each frame.
+/// a folder of pictures or a stream of JPEGs, `progress` is told of each frame.
 ///
 /// # Errors
-/// When there is no clip of at least two whole frames, or the person network fails. A clip that breaks off later gives
+/// When there is no clip of at least two whole frames, when `fps` is given for one that has its own times, or the person
+/// network fails. A clip that breaks off later gives
 /// what was whole, with its fault.
 pub fn replay(
     clip: &Path,
@@ -125,6 +138,10 @@ pub fn replay(
     let name = clip.display().to_string();
     let opened = capture::open(clip, &OpenOptions { fps, repeat: false })?;
     let Opened::Moving(moving) = opened else { return Err(MotionError::OnePicture { clip: name }) };
+    let states_no_rate = matches!(moving.container, Container::Folder | Container::Mjpeg);
+    if let Some(fps) = fps.filter(|_| !states_no_rate) {
+        return Err(MotionError::OwnTimes { clip: name, fps });
+    }
     let mut source = moving.source;
     let mut network = if persons { Some(person_network(config)?) } else { None };
     let format = source.format();

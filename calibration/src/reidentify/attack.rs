@@ -7,7 +7,7 @@ use frostglass_vault::{Area, Style};
 
 use super::cast::{Cast, Sighting, faces, used};
 use super::crop::{Crop, Face, Grid, Sum, in_window};
-use super::frames::{Frame, read};
+use super::frames::{Frame, read, refuse_one_picture};
 use super::masks::{Painter, found};
 use super::matching::{Credit, Features, rank_first};
 use super::network::{Embedder, NetworkError};
@@ -18,7 +18,7 @@ use crate::labels::Labelled;
 /// Attacks the labelled faces of a folder of pictures, or of a clip, in each style. `done` is called after each frame.
 ///
 /// # Errors
-/// Labels without two people who are seen twice, frames that do not fit them or can not be read, a network that fails.
+/// A single picture, labels without two people who are seen twice, frames that do not fit them or can not be read, a network that fails.
 pub fn attack(
     labels: &[Labelled],
     original: &Path,
@@ -26,6 +26,7 @@ pub fn attack(
     settings: Settings,
     done: &dyn Fn(),
 ) -> Result<Report, ReidentifyError> {
+    refuse_one_picture(original)?;
     let used = used(labels, settings.choice);
     let cast = Cast::of(labels, &used, settings.choice)?;
     let frames = read(labels, original, &used)?;

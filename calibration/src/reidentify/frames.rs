@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use frostglass::capture::{OpenOptions, Opened, Source, open, open_still};
+use frostglass::capture::{Kind, OpenOptions, Opened, Source, kind_of, open, open_still};
 use frostglass_vault::{Chroma, Colour, Format, Matrix, Picture, Pool, Range, RedactedFrame, Stamp, Zones};
 
 use super::ReidentifyError;
@@ -81,6 +81,17 @@ impl Frame {
     }
 }
 
+/// Refuses a single picture, before its labels are judged: what is wrong is not with them.
+///
+/// # Errors
+/// [`ReidentifyError::OnePicture`].
+pub(super) fn refuse_one_picture(original: &Path) -> Result<(), ReidentifyError> {
+    if kind_of(original).is_ok_and(Kind::is_still) {
+        return Err(ReidentifyError::OnePicture { picture: original.to_owned() });
+    }
+    Ok(())
+}
+
 /// Reads the frames of those labels that are wanted (by their place in the list), in order.
 ///
 /// # Errors
@@ -123,9 +134,9 @@ fn read_picture(Labelled { record, place }: &Labelled, folder: &Path) -> Result<
 }
 
 fn read_clip(labels: &[Labelled], clip: &Path, wanted: &[usize]) -> Result<Vec<Frame>, ReidentifyError> {
-    let mut source: Box<dyn Source> = match open(clip, &OpenOptions::default())? {
+    let mut source = match open(clip, &OpenOptions::default())? {
         Opened::Moving(moving) => moving.source,
-        Opened::Still(still) => Box::new(still),
+        Opened::Still(_) => return Err(ReidentifyError::OnePicture { picture: clip.to_owned() }),
     };
     let pool = Pool::new(source.format(), 1);
     let mut frames = Vec::with_capacity(wanted.len());

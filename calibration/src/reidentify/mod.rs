@@ -88,6 +88,14 @@ pub enum ReidentifyError {
         /// Faces that can not.
         left_out: usize,
     },
+    /// Nobody can be seen again.
+    #[error(
+        "{picture}: one picture: who is known from one frame is attacked in another; give a clip, or a folder of pictures"
+    )]
+    OnePicture {
+        /// What was given.
+        picture: PathBuf,
+    },
     /// A labelled picture is not there.
     #[error("{place}: {folder} has no picture {image}")]
     NoPicture {

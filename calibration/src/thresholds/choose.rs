@@ -95,12 +95,7 @@ impl fmt::Display for Choice {
             self.margin
         )?;
         if let Some(interval) = point.recall_interval {
-            writeln!(
-                f,
-                "# On other pictures like these: {:.1} to {:.1} % (95 %).",
-                interval.low * 100.0,
-                interval.high * 100.0
-            )?;
+            writeln!(f, "# On other pictures like these: {} % (95 %).", interval.written(100.0, 1))?;
         }
         writeln!(f, "[faces]")?;
         writeln!(f, "detail = \"{}\"", word(detail))?;

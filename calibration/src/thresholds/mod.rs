@@ -4,8 +4,9 @@
 //! share of pixels under a mask that are no labelled face grown by a margin and no zone. Both are `leak`'s definitions,
 //! taken from the masks instead of from the pixels, so that a lower score can never lower recall.
 //!
-//! Measured are the face networks on each picture alone. Heads of persons, tracks and look-ahead hide more than this; codecs
-//! and the style have no part in it. Pictures are looked at as `redact` looks at them: frames as those of a clip, stills with
+//! Measured are the face networks on each picture, or each frame of a clip, alone, at any detail. Tracks, look-ahead and heads
+//! of persons are not part of the curves: they hide more than this, and paint more, which `leak` measures. The tracks of the
+//! labels only say which faces fail together. Codecs and the style have no part in it. Pictures are looked at as `redact` looks at them: frames as those of a clip, stills with
 //! all their further looks at `thorough`.
 //!
 //! **Invariant:** the masks are those that the redactor itself paints: see `mask`. How a setting is chosen is `choose`'s
@@ -120,7 +121,7 @@ pub struct Point {
     pub hidden: usize,
     /// The share of them.
     pub recall: f64,
-    /// Its bootstrap interval.
+    /// Its interval, as [`Bootstrap::of_quotient`] finds it: none of a single track or picture.
     pub recall_interval: Option<Interval>,
     /// The share of what is no face and no zone that is painted.
     pub over_redaction: f64,
