@@ -39,7 +39,7 @@ pub(crate) fn run(wire: Wire) -> anyhow::Result<ExitCode> {
     let wire = Arc::new(wire);
     let stop = Arc::new(AtomicBool::new(false));
     let mut missing = enter(Role::Pixel, Stage::Start);
-    let networks = Networks::find(&config, Medium::Moving)?;
+    let networks = Networks::find(&config, Medium::Live)?;
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let shared = Shared { clock: Arc::clone(&clock), metrics: Arc::default(), stop: Arc::clone(&stop) };

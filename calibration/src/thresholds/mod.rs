@@ -6,7 +6,7 @@
 //!
 //! Measured are the face networks on each picture, or each frame of a clip, alone, at any detail. Tracks, look-ahead and heads
 //! of persons are not part of the curves: they hide more than this, and paint more, which `leak` measures. The tracks of the
-//! labels only say which faces fail together. Codecs and the style have no part in it. Pictures are looked at as `redact` looks at them: frames as those of a clip, stills with
+//! labels only say which faces fail together. Codecs and the style have no part in it. Pictures are looked at as `redact` looks at them: frames as a camera's, stills with
 //! all their further looks at `thorough`.
 //!
 //! **Invariant:** the masks are those that the redactor itself paints: see `mask`. How a setting is chosen is `choose`'s
@@ -18,7 +18,7 @@ mod mask;
 mod sweep;
 mod table;
 
-use frostglass::config::Config;
+use frostglass::config::{Config, Leisure};
 use frostglass_models::{Detail, FaceSetup, NetworkFile};
 use frostglass_vault::Style;
 use serde::Serialize;
@@ -60,13 +60,13 @@ pub struct Settings {
 
 impl Settings {
     /// With the networks, the style and the margin of a config, everything else as `leak` has it. The pictures are stills, or
-    /// frames of a clip.
+    /// frames, which are looked at as a camera's are.
     #[must_use]
     pub fn of(config: &Config, stills: bool) -> Self {
         let faces = &config.faces;
         Self {
-            networks: faces.model.files(false),
-            stills: stills.then(|| faces.model.files(true)),
+            networks: faces.model.files(Leisure::Little),
+            stills: stills.then(|| faces.model.files(Leisure::Still)),
             style: faces.style,
             margin: faces.margin,
             details: vec![Detail::Fast, Detail::Balanced, Detail::Thorough],

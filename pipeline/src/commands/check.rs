@@ -21,15 +21,25 @@ pub(crate) struct CheckArgs {
 
 pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<Done> {
     let config = Config::read(&args.config)?;
-    let (moving, stills) = (face_networks(&config, Medium::Moving), face_networks(&config, Medium::Stills));
     let person = config.persons.model.file();
-    let (on_moving, on_stills) = if moving == stills { ("", None) } else { (", on clips and cameras", Some(&stills)) };
-    let networks = moving.iter().map(|file| network_line(file, on_moving));
-    let networks = networks.chain(on_stills.into_iter().flatten().map(|file| network_line(file, ", on pictures")));
+    let media = [(Medium::Live, "cameras"), (Medium::Clips, "clips"), (Medium::Stills, "pictures")];
+    let mut faces: Vec<(NetworkFile, Vec<&str>)> = Vec::new();
+    for (medium, name) in media {
+        for file in face_networks(&config, medium) {
+            match faces.iter_mut().find(|(known, _)| *known == file) {
+                Some((_, on)) => on.push(name),
+                None => faces.push((file, vec![name])),
+            }
+        }
+    }
+    let networks = faces.iter().map(|(file, on)| {
+        let on = if on.len() == media.len() { String::new() } else { format!(", on {}", on.join(" and ")) };
+        network_line(file, &on)
+    });
     let networks = networks.chain([network_line(&person, "")]).collect::<anyhow::Result<Vec<_>>>()?;
     let looks = format!(
         "{:?} on clips and cameras, {:?} on pictures",
-        detail(&config, Medium::Moving),
+        detail(&config, Medium::Live),
         detail(&config, Medium::Stills)
     );
     let described = crate::config::describe(&config, &networks);

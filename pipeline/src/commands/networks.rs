@@ -6,7 +6,7 @@ use anyhow::Context;
 use frostglass_models::{Detail, FaceSetup, NetworkFile, Runtime, face_detector, person_detector};
 use frostglass_vault::{Format, PersonRule, Policy, Zone};
 
-use crate::config::{self, Config, ZoneRule};
+use crate::config::{self, Config, Leisure, ZoneRule};
 use crate::hold::Limits;
 use crate::inspect::motion::{Watch, WatchSettings};
 use crate::inspect::{Inspector, SELDOM};
@@ -16,8 +16,16 @@ use crate::inspect::{Inspector, SELDOM};
 pub(crate) enum Medium {
     /// Single pictures: `thorough` unless the config says otherwise, persons on each.
     Stills,
-    /// Clips and cameras: `balanced` unless the config says otherwise, persons on each n-th frame.
-    Moving,
+    /// Clips that are files: `balanced` unless the config says otherwise, persons on each n-th frame.
+    Clips,
+    /// Cameras, and clips in the place of one: the same, with as few networks as will do.
+    Live,
+}
+
+impl Medium {
+    fn moves(self) -> bool {
+        self != Self::Stills
+    }
 }
 
 /// The engine and the names of the networks that a config asks for.
@@ -44,7 +52,7 @@ impl Networks {
             threads: 1,
             stills: medium == Medium::Stills,
         };
-        let wanted = config.persons.rule != PersonRule::None || (medium == Medium::Moving && config.events.motion);
+        let wanted = config.persons.rule != PersonRule::None || (medium.moves() && config.events.motion);
         let persons = wanted.then(|| config.persons.model.file());
         for own in faces.networks.iter().chain(&persons).filter(|network| !network.is_pinned()) {
             let file = own.card()?.file;
@@ -52,9 +60,9 @@ impl Networks {
         }
         let every = match medium {
             Medium::Stills => 1,
-            Medium::Moving => config.persons.every,
+            Medium::Clips | Medium::Live => config.persons.every,
         };
-        let may_lower = config.hold.may_lower_detail && medium == Medium::Moving;
+        let may_lower = config.hold.may_lower_detail && medium.moves();
         Ok(Self { runtime, faces, persons, every, may_lower })
     }
 
@@ -145,14 +153,18 @@ pub(crate) fn with_watch(inspector: Inspector, config: &Config, format: Format, 
 pub(crate) fn detail(config: &Config, medium: Medium) -> Detail {
     match (config.faces.detail, medium) {
         (Some(config::Detail::Fast), _) => Detail::Fast,
-        (Some(config::Detail::Balanced), _) | (None, Medium::Moving) => Detail::Balanced,
+        (Some(config::Detail::Balanced), _) | (None, Medium::Clips | Medium::Live) => Detail::Balanced,
         (Some(config::Detail::Thorough), _) | (None, Medium::Stills) => Detail::Thorough,
     }
 }
 
 /// The files of the face networks.
 pub(crate) fn face_networks(config: &Config, medium: Medium) -> Vec<NetworkFile> {
-    config.faces.model.files(medium == Medium::Stills && detail(config, medium) == Detail::Thorough)
+    config.faces.model.files(match (medium, detail(config, medium)) {
+        (Medium::Stills, Detail::Thorough) => Leisure::Still,
+        (Medium::Clips, Detail::Balanced | Detail::Thorough) => Leisure::Clip,
+        _ => Leisure::Little,
+    })
 }
 
 #[cfg(test)]

@@ -134,7 +134,7 @@ impl Work {
             self.redact_stills(&plan.stills)?;
         }
         if !plan.clips.is_empty() {
-            let networks = Networks::find(&self.config, Medium::Moving)?;
+            let networks = Networks::find(&self.config, Medium::Clips)?;
             for job in plan.clips.iter() {
                 if self.stop.load(Ordering::Relaxed) {
                     break;

@@ -22,6 +22,7 @@ use serde::Deserialize;
 
 pub use describe::describe;
 pub use fault::ConfigError;
+pub use network_files::Leisure;
 
 /// A configuration that was proved.
 #[derive(Clone, Debug, PartialEq)]
@@ -192,7 +193,8 @@ pub struct Faces {
 /// Face networks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FaceModel {
-    /// Nothing was chosen: YuNet, and CenterFace for stills that are looked at thoroughly.
+    /// Nothing was chosen: YuNet; for stills that are looked at thoroughly CenterFace, for clips that are files both, unless
+    /// they are wished fast.
     Fitting,
     /// Fast.
     YuNet,

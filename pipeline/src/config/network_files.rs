@@ -7,19 +7,34 @@ use frostglass_models::NetworkFile;
 use super::{FaceModel, Family, PersonModel};
 
 impl FaceModel {
-    /// The files of the face networks; `closely` for a still that is looked at thoroughly.
+    /// The files of the face networks.
     #[must_use]
-    pub fn files(&self, closely: bool) -> Vec<NetworkFile> {
+    pub fn files(&self, leisure: Leisure) -> Vec<NetworkFile> {
         use frostglass_models::Family::{CenterFace, YuNet};
-        match self {
-            // A still has the time for the network that finds more; whoever wants it fast says so.
-            Self::Fitting if closely => vec![NetworkFile::Bundled(CenterFace)],
-            Self::Fitting | Self::YuNet => vec![NetworkFile::Bundled(YuNet)],
-            Self::CenterFace => vec![NetworkFile::Bundled(CenterFace)],
-            Self::Both => vec![NetworkFile::Bundled(YuNet), NetworkFile::Bundled(CenterFace)],
-            Self::Own { family, path } => vec![NetworkFile::Own { family: (*family).into(), path: path.clone() }],
+        match (self, leisure) {
+            (Self::Fitting, Leisure::Little) | (Self::YuNet, _) => vec![NetworkFile::Bundled(YuNet)],
+            (Self::Fitting, Leisure::Still) | (Self::CenterFace, _) => vec![NetworkFile::Bundled(CenterFace)],
+            // Of a clip, what one network misses at the picture's edge or behind a head the other one often sees, and one
+            // sighting is enough for a track.
+            (Self::Fitting, Leisure::Clip) | (Self::Both, _) => {
+                vec![NetworkFile::Bundled(YuNet), NetworkFile::Bundled(CenterFace)]
+            }
+            (Self::Own { family, path }, _) => {
+                vec![NetworkFile::Own { family: (*family).into(), path: path.clone() }]
+            }
         }
     }
+}
+
+/// How much time there is, where the config leaves the choice of networks open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leisure {
+    /// Of a camera, and wherever `fast` is wished.
+    Little,
+    /// Of a clip that is a file, from `balanced` on: half a second for a frame is bearable.
+    Clip,
+    /// Of a single picture that is looked at thoroughly.
+    Still,
 }
 
 impl PersonModel {
