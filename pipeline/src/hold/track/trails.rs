@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use frostglass_vault::{Area, Detection, Inspected, Kind, MOST_DETECTIONS, Score};
 
-use super::fill::{Filled, Reaches, Spot, fill};
+use super::fill::{Filled, How, Reaches, Spot, fill};
 use super::head::Head;
 use super::tracker::holds;
 use super::whose::{Owners, is_of};
@@ -141,7 +141,8 @@ impl Trails {
         for trail in &mut trails {
             self.find_spots(trail, sequence);
             trail.filled = self.reaches(trail).and_then(|reaches| fill(&self.spots, reaches));
-            if let Some(Filled::Known(place)) = trail.filled {
+            let Some(Filled { place, core, how }) = trail.filled else { continue };
+            if how == How::Known {
                 let near = self.spots.iter().filter(|spot| spot.frames.abs() <= STEADY_OVER);
                 let size = trail.shown.steady(near.fold(place.size, |most, spot| larger(most, spot.place.size)));
                 let mask = match trail.kind {
@@ -153,8 +154,8 @@ impl Trails {
                 };
                 self.known.push(Known { kind: trail.kind, place, mask });
             }
-            if let (Kind::Person, Some(Filled::Known(place) | Filled::Guessed(place))) = (trail.kind, trail.filled) {
-                self.persons.push(place);
+            if trail.kind == Kind::Person {
+                self.persons.push(core);
             }
         }
         if self.reach.heads_only {
@@ -162,19 +163,26 @@ impl Trails {
             self.owners.find(faces, &self.persons);
         }
         for trail in &mut trails {
-            if let (Kind::Person, Some(Filled::Known(person))) = (trail.kind, trail.filled)
-                && let Some(face) = self.only_face(person)
+            let Some(filled) = trail.filled else {
+                trail.shown = Shown::default();
+                continue;
+            };
+            if (trail.kind, filled.how) == (Kind::Person, How::Known)
+                && let Some(face) = self.only_face(filled.core)
             {
-                trail.head = Some(Head::learn(trail.head, person, face));
+                trail.head = Some(Head::learn(trail.head, filled.core, face));
             }
-            match trail.filled {
-                Some(Filled::Known(place)) => self.hide_known(trail, place, inspected, sequence),
-                Some(Filled::Guessed(place)) if !self.is_hidden(trail.kind, place) => {
-                    let size = larger(trail.shown.steady(place.size), place.size);
-                    self.hide(trail.kind, Place { size, ..place }, inspected);
-                    self.hide_head(trail, place, inspected);
+            match filled.how {
+                How::Known => self.hide_known(trail, filled, inspected, sequence),
+                How::Guessed if !self.is_hidden(trail.kind, filled) => {
+                    let size = larger(trail.shown.steady(filled.place.size), filled.place.size);
+                    let place = Place { size, ..filled.place };
+                    match trail.kind {
+                        Kind::Face => self.hide(Kind::Face, place, inspected),
+                        Kind::Person => self.hide_person(trail, Filled { place, ..filled }, inspected),
+                    }
                 }
-                _ => trail.shown = Shown::default(),
+                How::Guessed => trail.shown = Shown::default(),
             }
         }
         self.trails = trails;
@@ -191,7 +199,8 @@ impl Trails {
         }
     }
 
-    fn hide_known(&self, trail: &Trail, place: Place, inspected: &mut Inspected, sequence: u64) {
+    fn hide_known(&self, trail: &Trail, filled: Filled, inspected: &mut Inspected, sequence: u64) {
+        let place = filled.place;
         let found = trail.seen.iter().any(|seen| seen.sequence == sequence && seen.strong);
         match (trail.kind, place.area()) {
             (Kind::Face, Some(area)) => {
@@ -200,21 +209,31 @@ impl Trails {
                 }
                 self.hide(Kind::Face, Place { size: larger(trail.shown.size, place.size), ..place }, inspected);
             }
-            (Kind::Person, _) if !self.has_face(place) => {
+            (Kind::Person, _) if !self.has_face(filled.core) => match found {
                 // What was found is in the findings.
-                if !found {
-                    self.hide(Kind::Person, place, inspected);
-                }
-                self.hide_head(trail, place, inspected);
-            }
+                true => self.hide_head(trail, filled, inspected),
+                false => self.hide_person(trail, filled, inspected),
+            },
             _ => {}
         }
     }
 
-    /// Hides where the face of a person was while it was seen.
-    fn hide_head(&self, trail: &Trail, person: Place, inspected: &mut Inspected) {
-        if let Some(face) = trail.head.and_then(|head| head.place(person)) {
-            self.hide(Kind::Face, face, inspected);
+    /// Hides a person that no network saw in this frame. The head is presumed at the top of a box: that of a box which has
+    /// grown is above the head, so that both are hidden.
+    fn hide_person(&self, trail: &Trail, filled: Filled, inspected: &mut Inspected) {
+        self.hide(Kind::Person, filled.place, inspected);
+        if self.reach.heads_only {
+            self.hide(Kind::Person, filled.core, inspected);
+        }
+        self.hide_head(trail, filled, inspected);
+    }
+
+    /// Hides where the face of a person was while it was seen, larger as the person's box is.
+    fn hide_head(&self, trail: &Trail, Filled { place, core, .. }: Filled, inspected: &mut Inspected) {
+        if let Some(face) = trail.head.and_then(|head| head.place(core)) {
+            let growth = [0, 1].map(|axis| place.size[axis] / core.size[axis].max(1e-6));
+            let size = [0, 1].map(|axis| face.size[axis] * growth[axis].max(1.0));
+            self.hide(Kind::Face, Place { size, ..face }, inspected);
         }
     }
 
@@ -227,11 +246,11 @@ impl Trails {
     }
 
     /// Whether something known already hides what is guessed to be here.
-    fn is_hidden(&self, kind: Kind, place: Place) -> bool {
+    fn is_hidden(&self, kind: Kind, filled: Filled) -> bool {
         if kind == Kind::Person && self.reach.heads_only {
-            return self.has_face(place);
+            return self.has_face(filled.core);
         }
-        self.known.iter().any(|known| known.kind == kind && known.mask.covers(place) >= HIDDEN)
+        self.known.iter().any(|known| known.kind == kind && known.mask.covers(filled.place) >= HIDDEN)
     }
 
     /// Whether nothing of this person has to be hidden for its head's sake: its face is known.
