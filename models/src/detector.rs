@@ -58,7 +58,7 @@ pub fn face_detector(runtime: &Runtime, setup: &FaceSetup) -> Result<Box<dyn Det
         Detail::Thorough if setup.stills => (Plan::Stills, Score::new(setup.score * STILLS).unwrap_or(score)),
         detail => (Plan::Faces(detail), score),
     };
-    let least = plan.least() * score.value();
+    let least = plan.least(setup.networks.len()) * score.value();
     let load = |file| Loaded::new(runtime, file, Kind::Face, least, setup.threads);
     let networks = setup.networks.iter().map(load).collect::<Result<_, _>>()?;
     Ok(Box::new(Looker::new(networks, plan, score)))
@@ -80,7 +80,7 @@ pub fn person_detector(
     let recommended = Score::new(0.5).ok_or(ModelError::Score(0.5))?;
     let family = network.family();
     let plan = Plan::Persons(fixed_input(family).unwrap_or(Size::new(320, 320)));
-    let network = Loaded::new(runtime, network, Kind::Person, plan.least() * recommended.value(), threads)?;
+    let network = Loaded::new(runtime, network, Kind::Person, plan.least(1) * recommended.value(), threads)?;
     Ok(Box::new(Looker::new(vec![network], plan, recommended)))
 }
 

@@ -169,7 +169,10 @@ fn a_face_that_is_lost_beside_a_known_one_stays_hidden() {
         for look_ahead in [0, 3] {
             let left = run(&script, look_ahead, 8, true);
             let hidden = left.iter().filter(|luma| hides(luma, 0.4 + apart)).count();
-            assert!(hidden >= 14, "{apart} apart, look-ahead {look_ahead}: {hidden} frames, fewer than of any lost face");
+            assert!(
+                hidden >= 14,
+                "{apart} apart, look-ahead {look_ahead}: {hidden} frames, fewer than of any lost face"
+            );
             assert!(apart < 0.07 || hidden == 14, "and not for ever: {hidden} frames");
             assert!(left.iter().all(|luma| hides(luma, 0.4)));
         }
