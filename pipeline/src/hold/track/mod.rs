@@ -12,8 +12,10 @@
 mod fill;
 mod head;
 mod place;
+mod shown;
 mod tracker;
 mod trails;
+mod ways;
 mod whose;
 
 pub use place::{Place, Shift};

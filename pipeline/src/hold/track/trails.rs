@@ -9,9 +9,11 @@ use frostglass_vault::{Area, Detection, Inspected, Kind, MOST_DETECTIONS, Score}
 
 use super::fill::{Filled, How, Reaches, Spot, fill};
 use super::head::Head;
+use super::shown::{Shown, larger};
 use super::tracker::holds;
+use super::ways::Ways;
 use super::whose::{Owners, is_of};
-use super::{Clues, Place, Shift, Sighting};
+use super::{Clues, Place, Sighting};
 
 /// How far tracks reach beyond what was seen.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,10 +35,8 @@ pub struct Reach {
 pub struct Trails {
     reach: Reach,
     trails: Vec<Trail>,
-    /// How the picture moved from each frame that was looked at to the next; a cut begins a new chain.
-    steps: VecDeque<Step>,
-    /// For the frame that leaves: the way from each frame of the chain into it.
-    ways: Vec<(u64, Shift)>,
+    /// How the picture moved, and the ways from the frames around into the one that leaves.
+    ways: Ways,
     spots: Vec<Spot>,
     /// What is known in the frame that leaves.
     known: Vec<Known>,
@@ -45,13 +45,6 @@ pub struct Trails {
     owners: Owners,
     /// Room of trails that ended.
     spare: Vec<VecDeque<Seen>>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Step {
-    sequence: u64,
-    shift: Shift,
-    cut: bool,
 }
 
 #[derive(Debug)]
@@ -101,17 +94,16 @@ impl Trails {
     /// No tracks yet.
     #[must_use]
     pub fn new(reach: Reach) -> Self {
-        let (trails, steps, spots) = (Vec::with_capacity(64), VecDeque::with_capacity(128), Vec::with_capacity(128));
-        let (ways, known, persons) = (Vec::with_capacity(128), Vec::with_capacity(64), Vec::with_capacity(64));
-        Self { reach, trails, steps, ways, spots, known, persons, owners: Owners::default(), spare: Vec::new() }
+        let (trails, spots) = (Vec::with_capacity(64), Vec::with_capacity(128));
+        let (ways, known, persons) = (Ways::new(), Vec::with_capacity(64), Vec::with_capacity(64));
+        Self { reach, trails, ways, spots, known, persons, owners: Owners::default(), spare: Vec::new() }
     }
 
     /// Takes in what was told of a frame. Frames come in order.
     pub fn note(&mut self, sequence: u64, clues: &Clues) {
-        if self.steps.back().is_some_and(|last| last.sequence >= sequence) {
+        if !self.ways.note(sequence, clues.shift, clues.cut) {
             return;
         }
-        self.steps.push_back(Step { sequence, shift: clues.shift, cut: clues.cut });
         for Sighting { track, kind, area, strong } in clues.sightings.iter().copied() {
             let seen = Seen { sequence, place: Place::of(area), strong };
             // Tracks are numbered in the order in which they begin.
@@ -134,7 +126,7 @@ impl Trails {
     /// Hides in a frame that leaves what tracks say of it. Frames leave in order, and each has been noted before unless
     /// nobody looked at it.
     pub fn fill(&mut self, inspected: &mut Inspected, sequence: u64) {
-        self.find_ways(sequence);
+        self.ways.find(sequence);
         let mut trails = std::mem::take(&mut self.trails);
         self.known.clear();
         self.persons.clear();
@@ -192,9 +184,9 @@ impl Trails {
     fn find_spots(&mut self, trail: &Trail, sequence: u64) {
         self.spots.clear();
         for seen in &trail.seen {
-            if let Ok(at) = self.ways.binary_search_by_key(&seen.sequence, |way| way.0) {
+            if let Some(way) = self.ways.of(seen.sequence) {
                 let frames = i64::try_from(seen.sequence).unwrap_or(i64::MAX) - i64::try_from(sequence).unwrap_or(0);
-                self.spots.push(Spot { frames, place: self.ways[at].1.carry(seen.place) });
+                self.spots.push(Spot { frames, place: way.carry(seen.place) });
             }
         }
     }
@@ -287,40 +279,12 @@ impl Trails {
         Some(Reaches { forwards, backwards: backwards.min(ahead), between })
     }
 
-    /// The way from each frame around into this one.
-    fn find_ways(&mut self, sequence: u64) {
-        self.ways.clear();
-        let here = self.steps.partition_point(|step| step.sequence < sequence);
-        let is_known = self.steps.get(here).is_some_and(|step| step.sequence == sequence);
-        if !is_known {
-            return;
-        }
-        let mut way = Shift::NONE;
-        for at in (0..here).rev() {
-            let next = self.steps[at + 1];
-            if next.cut {
-                break;
-            }
-            way = next.shift.then(way);
-            self.ways.push((self.steps[at].sequence, way));
-        }
-        self.ways.reverse();
-        self.ways.push((sequence, Shift::NONE));
-        let mut way = Shift::NONE;
-        for step in self.steps.iter().skip(here + 1).take_while(|step| !step.cut) {
-            way = step.shift.back().then(way);
-            self.ways.push((step.sequence, way));
-        }
-    }
-
     /// This frame has left, filled or not: what no later one can want is forgotten. Where every answer comes too late, no frame
     /// is filled, and what is noted must not pile up.
     pub fn forget(&mut self, sequence: u64) {
         let frames = self.reach.linger.max(1) + 2 * self.reach.persons_every + 4;
         let oldest = sequence.saturating_sub(frames as u64);
-        while self.steps.front().is_some_and(|step| step.sequence < oldest) {
-            self.steps.pop_front();
-        }
+        self.ways.forget(oldest);
         let spare = &mut self.spare;
         self.trails.retain_mut(|trail| {
             while trail.seen.front().is_some_and(|seen| seen.sequence < oldest) {
@@ -343,35 +307,8 @@ impl Trails {
 impl Trails {
     /// Frames and sightings that are remembered.
     pub(crate) fn remembered(&self) -> usize {
-        self.steps.len() + self.trails.iter().map(|trail| trail.seen.len()).sum::<usize>()
+        self.ways.remembered() + self.trails.iter().map(|trail| trail.seen.len()).sum::<usize>()
     }
-}
-
-/// The size of a mask, which does not follow each tremor of the boxes: what jitters shows a little more of the head in
-/// each frame.
-#[derive(Clone, Copy, Debug, Default)]
-struct Shown {
-    size: [f32; 2],
-}
-
-/// Sizes come in steps of this ratio, and shrink when they have become smaller by more than two.
-const STEP: f32 = 1.1;
-
-impl Shown {
-    fn steady(&mut self, wanted: [f32; 2]) -> [f32; 2] {
-        for axis in 0..2 {
-            let shown = &mut self.size[axis];
-            let wanted = wanted[axis].max(1e-6);
-            if wanted > *shown || wanted * STEP * STEP < *shown {
-                *shown = STEP.powf((wanted.ln() / STEP.ln()).ceil());
-            }
-        }
-        self.size
-    }
-}
-
-fn larger(one: [f32; 2], two: [f32; 2]) -> [f32; 2] {
-    [one[0].max(two[0]), one[1].max(two[1])]
 }
 
 /// What a track says of a frame is as sure as can be.
