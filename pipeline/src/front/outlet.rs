@@ -114,6 +114,11 @@ impl Outlets {
         self.open.iter().filter(|outlet| !outlet.gone).for_each(|outlet| outlet.queue.push_event(&event));
     }
 
+    /// Frames that a way out was too slow for, over all ways out.
+    pub(super) fn replaced(&self) -> u64 {
+        self.open.iter().map(|outlet| outlet.queue.replaced()).fold(0, u64::saturating_add)
+    }
+
     pub(super) fn report(&mut self) -> Option<Report> {
         loop {
             let (index, said) = self.reports.try_recv().ok()?;
