@@ -34,11 +34,11 @@ fn pid(process: u32) -> Pid {
 fn an_engine_that_fails_or_answers_nonsense_masks_the_stream_and_nothing_is_started_anew() {
     let trial = Trial::start(&config(""));
     let pixel = trial.part("pixel-process").unwrap();
-    for fault in [Fault::Error, Fault::Nan, Fault::Garbage, Fault::Wild, Fault::Many, Fault::Swapped] {
+    for fault in [Fault::Error, Fault::Nan, Fault::Garbage, Fault::Wild, Fault::Many(1), Fault::Swapped] {
         trial.masks(Whom::Faces, fault, 12);
     }
     // Faces alone are not enough where the owner wants persons to be looked for.
-    for fault in [Fault::Error, Fault::Nan, Fault::Many] {
+    for fault in [Fault::Error, Fault::Nan, Fault::Many(1)] {
         trial.masks(Whom::Persons, fault, 12);
     }
     assert_eq!(trial.part("pixel-process"), Some(pixel), "it is the same process");
