@@ -7,7 +7,7 @@
 //! **Invariant.** Without an order it is the real engine, call by call. Orders come through memory that is mapped when the
 //! engine is loaded, so that they also reach a process that may open nothing any more.
 //!
-//! What goes wrong outside of the engine, in a thread of the program, stands in [`clock`].
+//! What goes wrong outside of the engine, in a thread of the program, stands in `clock.rs`.
 //!
 //! Part of no program: only the tests in `pipeline/tests/faults` build it and load it.
 #![expect(unsafe_code, reason = "it stands between two sides of a C interface, in tests only")]

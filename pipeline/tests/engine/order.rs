@@ -47,7 +47,7 @@ pub enum Fault {
     Starve,
     /// The process ends then and there.
     Die,
-    /// A thread can not read the clock, at which it panics. See [`clock`](crate::clock).
+    /// A thread can not read the clock, at which it panics. See `clock.rs`.
     NoClock,
 }
 
