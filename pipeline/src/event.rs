@@ -88,7 +88,8 @@ pub struct Health {
     /// Frames that came broken, or for which no memory was free.
     #[serde(default)]
     pub lost: u64,
-    /// Frames that left and were overwritten before a way out took them.
+    /// Frames that left and were replaced by newer ones before the front, or a way out, took them; each way out counts for
+    /// itself.
     #[serde(default)]
     pub replaced: u64,
     /// Times that the process which sees the sensor was started again.

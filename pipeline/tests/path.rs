@@ -16,6 +16,9 @@ use frostglass_vault::{
     Blank, Detection, Format, Matrix, PersonRule, Picture, Policy, Range, Redactor, Size, Style, Zones,
 };
 
+#[path = "path/panics.rs"]
+mod panics;
+
 const FORMAT: Format = Format::video(Size::new(16, 10), Matrix::Bt601, Range::Full);
 
 /// Frames of one brightness each, which tells their number.

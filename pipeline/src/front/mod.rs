@@ -279,7 +279,8 @@ impl Front {
             if let Some(pixel) = &mut self.pixel {
                 pixel.next_second();
             }
-            let health = self.tally.tell(missed, thermal::temperature(), jiff::Timestamp::now());
+            let slow = self.outlets.replaced();
+            let health = self.tally.tell(missed, slow, thermal::temperature(), jiff::Timestamp::now());
             self.outlets.event(&Event::Health(health));
         }
         if self.told.elapsed() >= HEALTH_EVERY / 2 {

@@ -2,8 +2,10 @@
 //!
 //! **Invariant.** A way out that is slow loses its oldest unread frames, which are counted, and delays nobody. One that
 //! fails is told once, closed, and tried again with back-off, until it has been open for a minute without a fault: to be
-//! opened is no success, for a folder on a full disk can be. The others go on. Frames are shared, not copied.
+//! opened is no success, for a folder on a full disk can be. One that panics has failed. The others go on. Frames are shared,
+//! not copied.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -114,6 +116,11 @@ impl Outlets {
         self.open.iter().filter(|outlet| !outlet.gone).for_each(|outlet| outlet.queue.push_event(&event));
     }
 
+    /// Frames that a way out was too slow for, over all ways out.
+    pub(super) fn replaced(&self) -> u64 {
+        self.open.iter().map(|outlet| outlet.queue.replaced()).fold(0, u64::saturating_add)
+    }
+
     pub(super) fn report(&mut self) -> Option<Report> {
         loop {
             let (index, said) = self.reports.try_recv().ok()?;
@@ -221,7 +228,11 @@ impl Worker {
             }
         }
         let Some(sink) = &mut self.sink else { return true };
-        match give(sink.as_mut()) {
+        // One that panics would else be dead, with nobody told. What it was doing is not gone on with: it is closed.
+        let Ok(given) = catch_unwind(AssertUnwindSafe(|| give(sink.as_mut()))) else {
+            return self.stumble(&anyhow::anyhow!("it panicked"));
+        };
+        match given {
             Ok(()) => true,
             Err(error) if error.is_closed() && self.way.once => {
                 tracing::warn!("{}: its reader has gone", self.way.name);
@@ -265,54 +276,5 @@ impl Worker {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
-
-    use super::*;
-
-    /// Takes `well` events, and then none.
-    struct FullDisk {
-        well: u32,
-    }
-
-    impl Sink for FullDisk {
-        fn name(&self) -> String {
-            "a full disk".to_owned()
-        }
-
-        fn event(&mut self, _: &Event) -> Result<(), EmitError> {
-            if self.well == 0 {
-                let source = std::io::ErrorKind::StorageFull.into();
-                return Err(EmitError::Full { path: "events".to_owned(), bytes: 0, source });
-            }
-            self.well -= 1;
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn what_can_be_opened_and_not_written_is_told_once_and_tried_more_and_more_seldom() {
-        let opened = Arc::new(AtomicU32::new(0));
-        let count = Arc::clone(&opened);
-        let open = move |_| -> anyhow::Result<Option<Box<dyn Sink>>> {
-            count.fetch_add(1, Ordering::Relaxed);
-            Ok(Some(Box::new(FullDisk { well: 1 })))
-        };
-        let way = Way { name: "events".to_owned(), open: Box::new(open), once: false, per_format: false };
-        let (says, said) = unbounded();
-        let mut worker = Worker::new(way, Some(Box::new(FullDisk { well: 0 })), 0, says);
-        let event = Event::Policy(crate::event::Policy { time: String::new(), hides: Vec::new() });
-        let mut waits = Vec::new();
-        for _ in 0..8 {
-            while worker.sink.is_some() {
-                assert!(worker.with_sink(|sink| sink.event(&event)));
-            }
-            waits.push(worker.wait.as_secs());
-            // It is time for the next attempt.
-            worker.retry = Some(Instant::now());
-            assert!(worker.with_sink(|sink| sink.event(&event)));
-        }
-        assert_eq!(waits, [2, 4, 8, 16, 32, 60, 60, 60]);
-        assert_eq!((said.try_iter().count(), opened.load(Ordering::Relaxed)), (1, 8));
-    }
-}
+#[path = "outlet_tests.rs"]
+mod tests;

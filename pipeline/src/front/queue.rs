@@ -57,6 +57,11 @@ impl Queue {
         self.more.notify_one();
     }
 
+    /// Frames that were given up so far, because newer ones came before they were taken.
+    pub(super) fn replaced(&self) -> u64 {
+        self.lock().replaced
+    }
+
     pub(super) fn push_event(&self, event: &Arc<Event>) {
         let mut state = self.lock();
         if state.events >= EVENTS {

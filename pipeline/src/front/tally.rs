@@ -74,10 +74,11 @@ impl Tally {
         self.last.clone()
     }
 
-    /// The message of this second.
+    /// The message of this second; `slow` frames were not taken by a way out before newer ones came.
     pub(super) fn tell(
         &mut self,
         (missed, refused): (u64, u64),
+        slow: u64,
         temperature_c: Option<f32>,
         wall: Timestamp,
     ) -> Health {
@@ -94,7 +95,7 @@ impl Tally {
             time: written(wall),
             masked: self.masked,
             out: self.out,
-            replaced: self.missed.saturating_add(missed),
+            replaced: self.missed.saturating_add(missed).saturating_add(slow),
             restarts: self.restarts,
             walls_missing,
             temperature_c,
@@ -151,14 +152,14 @@ mod tests {
         };
         tally.health(life(100));
         (0..90).for_each(|number| tally.frame(number % 9 == 0));
-        let told = tally.tell((3, 0), Some(41.5), Timestamp::UNIX_EPOCH);
+        let told = tally.tell((1, 0), 2, Some(41.5), Timestamp::UNIX_EPOCH);
         assert_eq!((told.frames_in, told.inspected, told.out, told.masked, told.replaced), (100, 50, 90, 10, 3));
         assert_eq!(told.temperature_c, Some(41.5));
-        tally.bury((3, 0));
-        assert_eq!(tally.tell((0, 0), None, Timestamp::UNIX_EPOCH).frames_in, 100);
+        tally.bury((1, 0));
+        assert_eq!(tally.tell((0, 0), 2, None, Timestamp::UNIX_EPOCH).frames_in, 100);
         tally.health(life(7));
         tally.restarts(1);
-        let told = tally.tell((1, 0), None, Timestamp::UNIX_EPOCH);
+        let told = tally.tell((1, 0), 2, None, Timestamp::UNIX_EPOCH);
         assert_eq!((told.frames_in, told.replaced, told.restarts), (107, 4, 1));
         assert_eq!((told.proved, told.refuted), (1070, 15), "what was refuted once stays so");
         assert_eq!(told.walls_missing, ["seccomp"]);

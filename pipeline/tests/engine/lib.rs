@@ -7,9 +7,12 @@
 //! **Invariant.** Without an order it is the real engine, call by call. Orders come through memory that is mapped when the
 //! engine is loaded, so that they also reach a process that may open nothing any more.
 //!
+//! What goes wrong outside of the engine, in a thread of the program, stands in `clock.rs`.
+//!
 //! Part of no program: only the tests in `pipeline/tests/faults` build it and load it.
 #![expect(unsafe_code, reason = "it stands between two sides of a C interface, in tests only")]
 
+mod clock;
 mod order;
 mod tensors;
 
@@ -47,6 +50,7 @@ struct Engine {
 }
 
 static ENGINE: OnceLock<Option<Engine>> = OnceLock::new();
+static ORDERS_MAPPED: OnceLock<Result<&'static AtomicU32, String>> = OnceLock::new();
 
 /// The door of the real library, and of this one. Null, which its caller takes for no engine, when there is no real one.
 #[unsafe(no_mangle)]
@@ -60,8 +64,7 @@ fn engine() -> Option<&'static Engine> {
 
 impl Engine {
     fn load() -> Result<Self, String> {
-        let named = |name| env::var_os(name).ok_or_else(|| format!("{name} is not set"));
-        let orders = map(&File::options().read(true).open(named(ORDERS)?).map_err(|error| error.to_string())?)?;
+        let orders = orders()?;
         let real_base = real_base(&named(RUNTIME)?)?;
         // SAFETY: the call that the interface offers for this; it gives null or a table that is never taken back.
         let real = unsafe { (real_base.GetApi)(ORT_API_VERSION).as_ref() };
@@ -72,8 +75,22 @@ impl Engine {
     }
 
     fn order(&self) -> Order {
-        Order::read(self.orders.load(Ordering::Relaxed).to_ne_bytes())
+        order_in(self.orders)
     }
+}
+
+fn named(variable: &str) -> Result<std::ffi::OsString, String> {
+    env::var_os(variable).ok_or_else(|| format!("{variable} is not set"))
+}
+
+/// Where the order of the moment stands.
+fn orders() -> Result<&'static AtomicU32, String> {
+    let open = || map(&File::open(named(ORDERS)?).map_err(|error| error.to_string())?);
+    ORDERS_MAPPED.get_or_init(open).clone()
+}
+
+fn order_in(orders: &AtomicU32) -> Order {
+    Order::read(orders.load(Ordering::Relaxed).to_ne_bytes())
 }
 
 fn real_base(path: &std::ffi::OsStr) -> Result<&'static OrtApiBase, String> {

@@ -2,18 +2,22 @@
 //!
 //! **Invariant.** Every order survives the way through its bytes; bytes that are no order are none.
 
-/// Which networks the fault meets.
+/// Which networks the fault meets, or which thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whom {
-    /// Those that find faces.
+    /// The networks that find faces.
     Faces,
     /// Those that find persons.
     Persons,
     /// Each of them.
     All,
+    /// The thread that captures.
+    Capture,
+    /// The thread that owns the hold and the redactor.
+    Keeper,
 }
 
-/// What goes wrong at a run of a network.
+/// What goes wrong at a run of a network, or in a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Nothing.
@@ -30,8 +34,11 @@ pub enum Fault {
     Garbage,
     /// Each number is finite, random and immense.
     Wild,
-    /// A face network sees a face in each of its cells, a person network a person at each of its anchors.
-    Many,
+    /// A face network sees a face in each of its cells, a person network a person at each of its anchors, no two of them at
+    /// one place: in answers that have room for so many boxes at least. Others stay as they are.
+    Many(u16),
+    /// The same, in answers that are longer than they may be: of [`Fault::LONGER`] cells at each scale, or anchors.
+    Longer,
     /// The first answer is given for the last, and the last for the first: numbers in the wrong shape.
     Swapped,
     /// It says that all went well and gives no answer, at which its bindings panic.
@@ -40,6 +47,13 @@ pub enum Fault {
     Starve,
     /// The process ends then and there.
     Die,
+    /// A thread can not read the clock, at which it panics. See `clock.rs`.
+    NoClock,
+}
+
+impl Fault {
+    /// More than any network's answer has: a person network's has 19,206.
+    pub const LONGER: usize = 24_000;
 }
 
 /// A fault and whom it meets.
@@ -52,20 +66,23 @@ pub struct Order {
 }
 
 /// All faults that need no number, in the order of their bytes.
-const PLAIN: [Fault; 11] = [
+const PLAIN: [Fault; 12] = [
     Fault::None,
     Fault::Hang,
     Fault::Error,
     Fault::Nan,
     Fault::Garbage,
     Fault::Wild,
-    Fault::Many,
+    Fault::Longer,
     Fault::Swapped,
     Fault::Nothing,
     Fault::Starve,
     Fault::Die,
+    Fault::NoClock,
 ];
+/// Those that have a number.
 const SLOW: u8 = 0xff;
+const MANY: u8 = 0xfe;
 
 impl Order {
     /// All is well.
@@ -78,9 +95,12 @@ impl Order {
             Whom::Faces => 1,
             Whom::Persons => 2,
             Whom::All => 3,
+            Whom::Capture => 4,
+            Whom::Keeper => 5,
         };
         let (fault, [low, high]) = match self.fault {
             Fault::Slow(times) => (SLOW, times.to_le_bytes()),
+            Fault::Many(least) => (MANY, least.to_le_bytes()),
             plain => (PLAIN.iter().position(|fault| *fault == plain).unwrap_or_default() as u8, [0; 2]),
         };
         [whom, fault, low, high]
@@ -93,10 +113,13 @@ impl Order {
             1 => Whom::Faces,
             2 => Whom::Persons,
             3 => Whom::All,
+            4 => Whom::Capture,
+            5 => Whom::Keeper,
             _ => return Self::NONE,
         };
         let fault = match fault {
             SLOW => Fault::Slow(u16::from_le_bytes([low, high])),
+            MANY => Fault::Many(u16::from_le_bytes([low, high])),
             plain => PLAIN.get(usize::from(plain)).copied().unwrap_or(Fault::None),
         };
         Self { whom, fault }
@@ -109,8 +132,8 @@ mod tests {
 
     #[test]
     fn every_order_survives_the_way_through_its_bytes() {
-        for whom in [Whom::Faces, Whom::Persons, Whom::All] {
-            for fault in PLAIN.into_iter().chain([Fault::Slow(1), Fault::Slow(1000)]) {
+        for whom in [Whom::Faces, Whom::Persons, Whom::All, Whom::Capture, Whom::Keeper] {
+            for fault in PLAIN.into_iter().chain([Fault::Slow(1), Fault::Slow(1000), Fault::Many(10_000)]) {
                 let order = Order { whom, fault };
                 assert_eq!(Order::read(order.bytes()), order);
             }

@@ -1,7 +1,7 @@
 //! What the engine makes of a network's answers.
 //!
-//! **Invariant.** Only numbers change, and which answer stands in which place: no length and no type. What a program makes
-//! of that is what the tests look at.
+//! **Invariant.** Only numbers change, which answer stands in which place, and, where an order says so, how long each is: no
+//! type. What a program makes of that is what the tests look at.
 
 use std::ffi::{CStr, c_char};
 use std::{ptr, slice};
@@ -46,14 +46,76 @@ impl<'a> Answers<'a> {
                 self.values.swap(0, last);
             }
             Fault::Nothing => self.take_away(),
+            Fault::Many(least) if self.boxes() < usize::from(least) => {}
+            Fault::Many(_) => self.crowd(),
+            Fault::Longer => {
+                (0..self.values.len()).for_each(|index| self.lengthen(index, Fault::LONGER));
+                self.crowd();
+            }
             _ => {
                 for index in 0..self.values.len() {
-                    let of_score = ["cls", "obj", "score"].iter().any(|word| self.name(index).contains(word));
                     if let Some(numbers) = self.numbers(index) {
-                        spoil_numbers(fault, numbers, of_score);
+                        spoil_numbers(fault, numbers);
                     }
                 }
             }
+        }
+    }
+
+    /// How many boxes these answers have room for: each has one of the scores, or two of which one is called so.
+    fn boxes(&mut self) -> usize {
+        let of_score: Vec<usize> = (0..self.values.len())
+            .filter(|&index| ["cls", "score"].iter().any(|word| self.name(index).contains(word)))
+            .collect();
+        of_score.into_iter().filter_map(|index| self.numbers(index).map(|numbers| numbers.len())).sum()
+    }
+
+    /// Each box is there, with the highest score, and no two of them at one place.
+    fn crowd(&mut self) {
+        let persons = self.kind() == Whom::Persons;
+        for index in 0..self.values.len() {
+            let of_score = ["cls", "obj", "score"].iter().any(|word| self.name(index).contains(word));
+            let Some(numbers) = self.numbers(index) else { continue };
+            if of_score {
+                numbers.fill(1.0);
+            } else if persons {
+                in_rows(numbers);
+            } else {
+                // One stride large, at the corners of their cells: hardly two of them overlap.
+                numbers.fill(0.0);
+            }
+        }
+    }
+
+    /// Puts an answer of so many rows in the place of one.
+    fn lengthen(&mut self, index: usize, rows: usize) {
+        let (api, old) = (self.api, self.values[index]);
+        let (mut about, mut count) = (ptr::null_mut(), 0);
+        let (mut dimensions, mut allocator, mut new) = ([0i64; 8], ptr::null_mut(), ptr::null_mut());
+        // SAFETY: `old` is a tensor that `Run` has just made; each call writes its last argument but one, or its last, which
+        // are ours and as long as is said.
+        let asked = unsafe {
+            (api.GetTensorTypeAndShape)(old, &raw mut about).0.is_null()
+                && (api.GetDimensionsCount)(about, &raw mut count).0.is_null()
+                && count <= dimensions.len()
+                && (api.GetDimensions)(about, dimensions.as_mut_ptr(), count).0.is_null()
+                && (api.GetAllocatorWithDefaultOptions)(&raw mut allocator).0.is_null()
+        };
+        // SAFETY: made above, or null, which is passed over.
+        unsafe { (api.ReleaseTensorTypeAndShapeInfo)(about) };
+        if !asked || count < 2 {
+            return;
+        }
+        dimensions[1] = rows as i64;
+        let float = ONNXTensorElementDataType::ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
+        // SAFETY: the engine's own allocator, `count` dimensions, and a place that is ours.
+        let made = unsafe {
+            (api.CreateTensorAsOrtValue)(allocator, dimensions.as_ptr(), count, float, &raw mut new).0.is_null()
+        };
+        if made {
+            // SAFETY: the value is the caller's own, who is given another in its place.
+            unsafe { (api.ReleaseValue)(old) };
+            self.values[index] = new;
         }
     }
 
@@ -92,7 +154,19 @@ impl<'a> Answers<'a> {
     }
 }
 
-fn spoil_numbers(fault: Fault, numbers: &mut [f32], of_score: bool) {
+/// Persons side by side, row by row: each has top, left, bottom and right in shares of the picture.
+fn in_rows(numbers: &mut [f32]) {
+    let boxes = numbers.len() / 4;
+    let columns = (boxes as f32).sqrt().ceil().max(1.0);
+    let side = 1.0 / columns;
+    for (index, edges) in numbers.chunks_exact_mut(4).enumerate() {
+        let (row, column) = ((index as f32 / columns).floor(), index as f32 % columns);
+        let (top, left) = (row * side, column * side);
+        edges.copy_from_slice(&[top, left, top + 0.9 * side, left + 0.9 * side]);
+    }
+}
+
+fn spoil_numbers(fault: Fault, numbers: &mut [f32]) {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64 ^ numbers.len() as u64;
     let mut random = || {
         state ^= state << 13;
@@ -109,8 +183,6 @@ fn spoil_numbers(fault: Fault, numbers: &mut [f32], of_score: bool) {
         }
         Fault::Garbage => numbers.iter_mut().for_each(|number| *number = f32::from_bits(random())),
         Fault::Wild => numbers.iter_mut().for_each(|number| *number = (f64::from(random()) - 2e9) as f32),
-        // Boxes one stride large at the corners of their cells: hardly two of them overlap.
-        Fault::Many => numbers.fill(if of_score { 1.0 } else { 0.0 }),
         _ => {}
     }
 }

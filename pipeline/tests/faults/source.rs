@@ -1,19 +1,15 @@
-//! Sources that go wrong on order: a pipe that a stand-in for `ffmpeg` reads, and a clip whose clock jumps.
+//! Clips that go wrong: one whose clock jumps, one whose frames change their size.
 //!
-//! **Invariant.** What they give is the bundled clip, sample by sample, or it is no frame.
+//! **Invariant.** Each frame of the bundled clip's size is a frame of it, or of what a decoder makes of it.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
-use std::thread;
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use rustix::fs::{CWD, Mode, OFlags, mkfifoat};
+use frostglass::capture::{MovingSource, OpenOptions, Opened, open};
+use frostglass_vault::Pool;
+use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use tempfile::TempDir;
 
 use crate::common::{folder, pan};
@@ -21,6 +17,8 @@ use crate::originals::Originals;
 
 /// Frames a second of what is made here: few, so that a machine that is busy keeps up.
 pub(crate) const RATE: u32 = 8;
+/// Frames a second of the bundled clip.
+pub(crate) const PAN_RATE: i64 = 15;
 
 /// The bundled clip as Y4M.
 pub(crate) fn clip() -> PathBuf {
@@ -40,167 +38,90 @@ pub(crate) fn clip() -> PathBuf {
     CLIP.get_or_init(make).clone()
 }
 
-fn header(width: usize, height: usize) -> String {
+pub(crate) fn header(width: usize, height: usize) -> String {
     format!("YUV4MPEG2 W{width} H{height} F{RATE}:1 Ip A1:1 C420mpeg2\n")
 }
 
-/// What the pipe gives from now on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Flow {
-    /// Frames, as fast as they are taken.
-    Frames,
-    /// Nothing, and it stays open.
-    Nothing,
-    /// It closes in the middle of a frame, and the next reader gets frames again.
-    Cut,
-    /// Bytes that are no frame; the next reader gets frames again.
-    Junk,
-    /// It ends well, and the next reader gets frames of another size; the one after that the old size again.
-    OtherSize,
-}
-
-/// A clip that a program of the test's own decodes, in `ffmpeg`'s place: it comes out of a pipe, and the test decides
-/// what goes in.
-pub(crate) struct Pipe {
-    folder: TempDir,
-    flow: Arc<Mutex<Flow>>,
-    readers: Arc<AtomicUsize>,
-}
-
-impl Pipe {
-    pub(crate) fn new() -> Self {
-        let folder = folder();
-        // The first bytes of Matroska: a clip that is read by way of ffmpeg.
-        fs::write(folder.path().join("clip.mkv"), b"\x1a\x45\xdf\xa3 what is in it comes out of a pipe").unwrap();
-        let program = folder.path().join("ffmpeg");
-        // Each reader takes a pipe of its own, so that the end of one is not the beginning of the next.
-        let script = "cd \"${0%/*}\"\nuntil mv pipe taken.$$ 2>/dev/null; do sleep 0.05; done\nexec cat taken.$$";
-        fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-        let (flow, readers) = (Arc::new(Mutex::new(Flow::Frames)), Arc::<AtomicUsize>::default());
-        // It ends with the test's process: nobody can be waited for who waits for a reader.
-        thread::spawn({
-            let (folder, flow, readers) = (folder.path().to_owned(), Arc::clone(&flow), Arc::clone(&readers));
-            move || feed(&folder, &flow, &readers)
-        });
-        Self { folder, flow, readers }
-    }
-
-    /// The source that a config names.
-    pub(crate) fn clip(&self) -> PathBuf {
-        self.folder.path().join("clip.mkv")
-    }
-
-    /// Puts the stand-in before any `ffmpeg` of the machine.
-    pub(crate) fn serve(&self, command: &mut Command) {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let all = std::iter::once(self.folder.path().to_owned()).chain(std::env::split_paths(&path));
-        command.env("PATH", std::env::join_paths(all).unwrap());
-    }
-
-    /// What it gives from now on.
-    pub(crate) fn give(&self, flow: Flow) {
-        *self.flow.lock().unwrap() = flow;
-    }
-
-    /// How many have begun to read so far.
-    pub(crate) fn readers(&self) -> usize {
-        self.readers.load(Ordering::Relaxed)
-    }
-}
-
-/// Serves one reader after another.
-fn feed(folder: &Path, flow: &Mutex<Flow>, readers: &AtomicUsize) {
-    let originals = Originals::of_pan();
-    loop {
-        // Waits for a reader; errors mean that the test is over.
-        let Ok(mut pipe) = new_pipe(folder) else { return };
-        readers.fetch_add(1, Ordering::Relaxed);
-        // An error is a reader that went away.
-        let _ = serve(&mut pipe, &originals, flow);
-    }
-}
-
-fn new_pipe(folder: &Path) -> io::Result<File> {
-    let (unseen, seen) = (folder.join("unseen"), folder.join("pipe"));
-    mkfifoat(CWD, &unseen, Mode::RUSR | Mode::WUSR)?;
-    // By its handle, for the reader gives it another name.
-    let handle = rustix::fs::open(&unseen, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
-    fs::rename(unseen, seen)?;
-    File::options().write(true).open(format!("/proc/self/fd/{}", handle.as_raw_fd()))
-}
-
-fn serve(pipe: &mut File, originals: &Originals, flow: &Mutex<Flow>) -> io::Result<()> {
-    if *flow.lock().unwrap() == Flow::OtherSize {
-        // Seen by the one reader who comes after a clean end, and by nobody else.
-        *flow.lock().unwrap() = Flow::Frames;
-        return other_size(pipe);
-    }
-    pipe.write_all(header(originals.width, originals.height).as_bytes())?;
-    for original in originals.frames.iter().cycle() {
-        let mut now = *flow.lock().unwrap();
-        while now == Flow::Nothing {
-            thread::sleep(Duration::from_millis(10));
-            now = *flow.lock().unwrap();
-        }
-        let once = || *flow.lock().unwrap() = Flow::Frames;
-        match now {
-            Flow::Frames | Flow::Nothing => {
-                pipe.write_all(b"FRAME\n")?;
-                pipe.write_all(&original.bytes)?;
-            }
-            Flow::Cut => {
-                once();
-                pipe.write_all(b"FRAME\n")?;
-                return pipe.write_all(&original.bytes[..original.bytes.len() / 3]);
-            }
-            Flow::Junk => {
-                once();
-                return pipe.write_all(&original.bytes);
-            }
-            Flow::OtherSize => return Ok(()),
-        }
-    }
-    Ok(())
-}
-
-fn other_size(pipe: &mut File) -> io::Result<()> {
-    pipe.write_all(header(320, 180).as_bytes())?;
-    loop {
-        pipe.write_all(b"FRAME\n")?;
-        pipe.write_all(&[120; 320 * 180 * 3 / 2])?;
-    }
-}
-
-/// The bundled clip with a jump of so many seconds in its clock after 20 of its frames.
-pub(crate) fn jumping(seconds: u32) -> (TempDir, PathBuf) {
+/// The bundled clip with other times: each frame is shown when `shown` says, in the frames' own time, given its number.
+/// What was shown before another may come after it, or with it.
+pub(crate) fn timed(shown: impl Fn(i64) -> i64) -> (TempDir, PathBuf) {
     let mut bytes = fs::read(pan()).unwrap();
     // The index stands last, so that it can grow. Each box that holds the table of times grows with it.
     let place = |bytes: &[u8], name: &[u8; 4]| bytes.windows(4).rposition(|four| four == name).unwrap() - 4;
     let number = |bytes: &[u8], at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
-    let table = place(&bytes, b"stts");
-    let (count, step) = (number(&bytes, table + 16), number(&bytes, table + 20));
-    assert_eq!((number(&bytes, table + 12), count), (1, 60), "one entry for all frames");
-    let per_second = step * 15;
-    let entries = [(20, step), (1, seconds * per_second), (count - 21, step)];
-    let mut longer = 3u32.to_be_bytes().to_vec();
-    entries.iter().for_each(|(count, step)| {
-        longer.extend_from_slice(&u32::to_be_bytes(*count));
-        longer.extend_from_slice(&u32::to_be_bytes(*step));
-    });
-    let grown = longer.len() as u32 - 12;
-    for name in [b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stts"] {
+    // Each frame is decoded a step after the one before, and shown so much later.
+    let decoded = place(&bytes, b"stts");
+    let step = i64::from(number(&bytes, decoded + 20));
+    assert_eq!([12, 16].map(|at| number(&bytes, decoded + at)), [1, 60], "one entry for all frames");
+    let table = place(&bytes, b"ctts");
+    let entries = number(&bytes, table + 12) as usize;
+    let runs = (0..entries).map(|entry| [16, 20].map(|at| i64::from(number(&bytes, table + at + 8 * entry))));
+    let due: Vec<i64> = runs
+        .flat_map(|[count, later]| (0..count).map(move |_| later))
+        .zip(0..)
+        .map(|(later, at)| later + step * at)
+        .collect();
+    let first = *due.iter().min().unwrap();
+    // So late that none is shown before it is decoded.
+    let late = 600 * PAN_RATE;
+    let mut longer = (due.len() as u32).to_be_bytes().to_vec();
+    for (at, due) in (0..).zip(&due) {
+        let later = (shown((due - first) / step) + late - at) * step;
+        longer.extend_from_slice(&1u32.to_be_bytes());
+        longer.extend_from_slice(&u32::try_from(later).unwrap().to_be_bytes());
+    }
+    let grown = longer.len() - 4 - 8 * entries;
+    for name in [b"moov", b"trak", b"mdia", b"minf", b"stbl", b"ctts"] {
         let at = place(&bytes, name);
-        let length = number(&bytes, at) + grown;
+        let length = number(&bytes, at) + grown as u32;
         bytes[at..at + 4].copy_from_slice(&length.to_be_bytes());
     }
-    bytes.splice(table + 12..table + 24, longer);
-    // The edit list would end the clip where it ended before.
+    bytes.splice(table + 12..table + 16 + 8 * entries, longer);
+    // The edit list would show another part: all of it is shown, from the beginning on.
     let edits = place(&bytes, b"elst");
-    let length = number(&bytes, edits + 16) + 1000 * seconds;
-    bytes[edits + 16..edits + 20].copy_from_slice(&length.to_be_bytes());
+    bytes[edits + 16..edits + 24].fill(0);
+    written("times.mp4", &bytes)
+}
+
+/// When each frame of a clip is shown, by the program's own reader.
+pub(crate) fn times_of(clip: &Path) -> Vec<Duration> {
+    let Opened::Moving(MovingSource { mut source, .. }) = open(clip, &OpenOptions::default()).unwrap() else {
+        panic!("{} is no clip", clip.display());
+    };
+    let pool = Pool::new(source.format(), 1);
+    std::iter::from_fn(|| source.read(&mut pool.blank().unwrap()).unwrap()).collect()
+}
+
+/// Pictures of the bundled clip behind one another, then smaller ones, and the large ones alone. The smaller ones are frames'
+/// upper left quarters, faces and all.
+pub(crate) fn resized() -> [(TempDir, PathBuf); 2] {
+    let originals = Originals::of_pan();
+    let (width, height) = (originals.width, originals.height);
+    let jpeg = |number: usize, width: usize, height: usize| {
+        let bytes = &originals.frames[number].bytes;
+        let chroma = originals.width * originals.height;
+        let plane =
+            |index: usize, x: usize, y: usize| bytes[chroma + index * chroma / 4 + y / 2 * originals.width / 2 + x / 2];
+        let pixel = |x: usize, y: usize| [bytes[y * originals.width + x], plane(0, x, y), plane(1, x, y)];
+        let samples: Vec<u8> = (0..height).flat_map(|y| (0..width).flat_map(move |x| pixel(x, y))).collect();
+        let mut jpeg = Vec::new();
+        let mut encoder = Encoder::new(&mut jpeg, 95);
+        encoder.set_sampling_factor(SamplingFactor::F_2_2);
+        encoder.encode(&samples, width as u16, height as u16, ColorType::Ycbcr).unwrap();
+        jpeg
+    };
+    let whole: Vec<u8> = (0..RESIZED_AFTER).flat_map(|number| jpeg(number, width, height)).collect();
+    let smaller = (0..8).flat_map(|number| jpeg(number, width / 2, height / 2));
+    let all: Vec<u8> = whole.iter().copied().chain(smaller).collect();
+    [written("resized.mjpeg", &all), written("whole.mjpeg", &whole)]
+}
+
+/// After so many frames of the bundled clip the size of [`resized`] changes.
+pub(crate) const RESIZED_AFTER: usize = 28;
+
+fn written(name: &str, bytes: &[u8]) -> (TempDir, PathBuf) {
     let folder = folder();
-    let path = folder.path().join("jump.mp4");
+    let path = folder.path().join(name);
     fs::write(&path, bytes).unwrap();
     (folder, path)
 }

@@ -19,7 +19,8 @@ use frostglass_models::Runtime;
 use tempfile::TempDir;
 
 use crate::common::folder;
-use crate::originals::{BLUNTED, BLUNTED_WHEN_WIDE, Originals, Verdict};
+use crate::marks;
+use crate::originals::{Originals, Verdict};
 use crate::running::{LONG, Running, wait_for};
 use crate::source::RATE;
 
@@ -48,6 +49,8 @@ struct Frame {
     verdict: Verdict,
     /// Whether the upper eighth of it is one colour.
     top_hidden: bool,
+    /// The number that stands in it.
+    number: Option<u32>,
 }
 
 /// How many frames of each kind left.
@@ -76,7 +79,7 @@ impl Counts {
 }
 
 /// The engine is built with this test and lies beside it.
-fn engine() -> PathBuf {
+pub(crate) fn engine() -> PathBuf {
     let this = std::env::current_exe().unwrap();
     let library = this.with_file_name("libfaulty_engine.so");
     assert!(library.is_file(), "{} was not built", library.display());
@@ -101,18 +104,18 @@ impl Trial {
         Self::start_with(config, |_| {})
     }
 
-    /// The same where masks become wider than usual.
-    pub(crate) fn start_wide(config: &str) -> Self {
-        Self::start_judged(config, BLUNTED_WHEN_WIDE, |_| {})
+    /// The same on another clip than the bundled one.
+    pub(crate) fn start_on(config: &str, originals: Arc<Originals>) -> Self {
+        Self::start_judged(config, originals, |_| {})
     }
 
     /// The same with changes to the command.
     pub(crate) fn start_with(config: &str, change: impl FnOnce(&mut Command)) -> Self {
-        Self::start_judged(config, BLUNTED, change)
+        Self::start_judged(config, Originals::of_pan(), change)
     }
 
-    fn start_judged(config: &str, blunted: f32, change: impl FnOnce(&mut Command)) -> Self {
-        let (dir, originals) = (folder(), Originals::of_pan());
+    fn start_judged(config: &str, originals: Arc<Originals>, change: impl FnOnce(&mut Command)) -> Self {
+        let dir = folder();
         let path = dir.path().join("orders");
         std::fs::write(&path, Order::NONE.bytes()).unwrap();
         let orders = File::options().write(true).open(&path).unwrap();
@@ -125,7 +128,7 @@ impl Trial {
         let (seen, stream) = (Arc::<Seen>::default(), run.stdout().unwrap());
         let watcher = std::thread::spawn({
             let seen = Arc::clone(&seen);
-            move || watch(stream, &originals, blunted, &seen)
+            move || watch(stream, &originals, &seen)
         });
         let trial = Self { run, orders, seen, watcher, _folder: dir };
         wait_for("a first frame", || (trial.now() > 0).then_some(()));
@@ -153,6 +156,15 @@ impl Trial {
         let frames = self.frames(start);
         let mut shown = frames.iter().filter(|frame| frame.verdict != Verdict::Masked).peekable();
         shown.peek().is_some() && shown.all(|frame| frame.top_hidden)
+    }
+
+    /// What left since `start`: the number that stands in each frame, and `None` for each that was wholly masked.
+    pub(crate) fn numbers(&self, start: usize) -> Vec<Option<u32>> {
+        let number = |frame: Frame| match frame.verdict {
+            Verdict::Masked => None,
+            _ => Some(frame.number.unwrap_or_else(|| panic!("a frame shows something, and no number: {frame:?}"))),
+        };
+        self.frames(start).into_iter().map(number).collect()
     }
 
     /// Whether it was told that this zone is hidden.
@@ -246,7 +258,7 @@ impl DerefMut for Trial {
 }
 
 /// Judges each frame of the stream.
-fn watch(stream: ChildStdout, originals: &Originals, blunted: f32, seen: &Seen) {
+fn watch(stream: ChildStdout, originals: &Originals, seen: &Seen) {
     let mut stream = BufReader::with_capacity(1 << 20, stream);
     let mut header = Vec::new();
     let begun = stream.read_until(b'\n', &mut header).is_ok_and(|count| count > 0);
@@ -260,7 +272,8 @@ fn watch(stream: ChildStdout, originals: &Originals, blunted: f32, seen: &Seen) 
         let samples = &frame[6..];
         let top = &samples[..originals.width * (originals.height / 8)];
         let top_hidden = top.iter().all(|sample| *sample == top[0]);
-        let frame = Frame { verdict: originals.judge(samples, blunted), top_hidden };
+        let number = marks::read(samples, originals.width);
+        let frame = Frame { verdict: originals.judge(samples), top_hidden, number };
         seen.frames.lock().unwrap_or_else(PoisonError::into_inner).push(frame);
         while seen.paused.load(Ordering::Relaxed) {
             std::thread::sleep(Duration::from_millis(5));
