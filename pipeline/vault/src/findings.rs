@@ -38,6 +38,20 @@ pub(crate) enum Also {
     Head(Area),
     /// As if it had been found in this very frame.
     Seen(Detection),
+    /// A person that must be there.
+    Person(Suspect),
+}
+
+/// A person that no network saw in this frame, but that must be there.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Suspect {
+    /// Where it most likely is, in the size in which it was seen.
+    pub core: Area,
+    /// Where it may be: larger. The head is presumed at the top of a box, so that that of the larger box alone would be above
+    /// where it is; both are hidden.
+    pub place: Area,
+    /// Where its face was while that was seen.
+    pub face: Option<Area>,
 }
 
 impl Inspected {
@@ -67,6 +81,12 @@ impl Inspected {
     /// that is told so stands for its person's head as a found one does: it is for places that are known, not guessed.
     pub fn see_also(&mut self, detection: Detection) {
         self.also.push(Also::Seen(detection));
+    }
+
+    /// Hides this person too: all of where it may be, or its head, as the policy says. The head needs no mask when a face that
+    /// was found, or that [`Inspected::see_also`] tells of, is this person's.
+    pub fn suspect_also(&mut self, person: Suspect) {
+        self.also.push(Also::Person(person));
     }
 
     /// Whether this frame will leave wholly masked.

@@ -22,10 +22,10 @@ mod redactor;
 mod zone;
 
 pub use detection::{Detection, Kind, Score};
-pub use findings::{Findings, Inspected, MOST_DETECTIONS};
+pub use findings::{Findings, Inspected, MOST_DETECTIONS, Suspect};
 pub use frame::{Blank, Look, Pool, RawFrame, Stamp};
 pub use geometry::{Area, Chroma, Rect, Size};
 pub use picture::{Colour, Format, Matrix, Picture, Plane, PlaneMut, Range};
 pub use redacted::RedactedFrame;
-pub use redactor::{PersonRule, Policy, Proof, Redactor, Style};
+pub use redactor::{PersonRule, Policy, Proof, Redactor, Style, mask_hides};
 pub use zone::{Outline, OutlineError, Zone, ZoneStyle, Zones};

@@ -11,12 +11,12 @@
 
 mod fill;
 mod head;
+mod masks;
 mod place;
 mod shown;
 mod tracker;
 mod trails;
 mod ways;
-mod whose;
 
 pub use place::{Place, Shift};
 pub use tracker::Tracker;

@@ -5,14 +5,14 @@
 
 use std::collections::VecDeque;
 
-use frostglass_vault::{Area, Detection, Inspected, Kind, MOST_DETECTIONS, Score};
+use frostglass_vault::{Detection, Inspected, Kind, MOST_DETECTIONS, Score, Suspect};
 
 use super::fill::{Filled, How, Reaches, Spot, fill};
 use super::head::Head;
+use super::masks::Known;
 use super::shown::{Shown, larger};
 use super::tracker::holds;
 use super::ways::Ways;
-use super::whose::{Owners, is_of};
 use super::{Clues, Place, Sighting};
 
 /// How far tracks reach beyond what was seen.
@@ -40,9 +40,6 @@ pub struct Trails {
     spots: Vec<Spot>,
     /// What is known in the frame that leaves.
     known: Vec<Known>,
-    /// Where persons are in it, known or guessed, and whose its faces are; only where of persons the head is hidden.
-    persons: Vec<Place>,
-    owners: Owners,
     /// Room of trails that ended.
     spare: Vec<VecDeque<Seen>>,
 }
@@ -62,14 +59,6 @@ struct Trail {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Known {
-    kind: Kind,
-    place: Place,
-    /// What its mask hides at least.
-    mask: Place,
-}
-
-#[derive(Clone, Copy, Debug)]
 struct Seen {
     sequence: u64,
     place: Place,
@@ -80,9 +69,8 @@ struct Seen {
 const STEADY_OVER: i64 = 2;
 /// Sightings that are older than so many frames are kept for the last place and velocity only.
 const PAST: u64 = 8;
-/// What is guessed needs no mask of its own when the mask of something known hides this share of it. Near and of like size
-/// is not enough: a face that was lost beside another one is not that one.
-const HIDDEN: f32 = 0.9;
+/// A face is at most so much wider than its person.
+const WIDEST: f32 = 1.1;
 /// A weak track comes again within so many frames, or it is none.
 const WEAK_AGAIN: i64 = 6;
 /// A track that was seen less often reaches back no farther than so many frames.
@@ -95,8 +83,8 @@ impl Trails {
     #[must_use]
     pub fn new(reach: Reach) -> Self {
         let (trails, spots) = (Vec::with_capacity(64), Vec::with_capacity(128));
-        let (ways, known, persons) = (Ways::new(), Vec::with_capacity(64), Vec::with_capacity(64));
-        Self { reach, trails, ways, spots, known, persons, owners: Owners::default(), spare: Vec::new() }
+        let (ways, known) = (Ways::new(), Vec::with_capacity(64));
+        Self { reach, trails, ways, spots, known, spare: Vec::new() }
     }
 
     /// Takes in what was told of a frame. Frames come in order.
@@ -129,30 +117,15 @@ impl Trails {
         self.ways.find(sequence);
         let mut trails = std::mem::take(&mut self.trails);
         self.known.clear();
-        self.persons.clear();
         for trail in &mut trails {
             self.find_spots(trail, sequence);
             trail.filled = self.reaches(trail).and_then(|reaches| fill(&self.spots, reaches));
-            let Some(Filled { place, core, how }) = trail.filled else { continue };
-            if how == How::Known {
+            if let Some(Filled { place, how: How::Known, .. }) = trail.filled {
                 let near = self.spots.iter().filter(|spot| spot.frames.abs() <= STEADY_OVER);
                 let size = trail.shown.steady(near.fold(place.size, |most, spot| larger(most, spot.place.size)));
-                let mask = match trail.kind {
-                    // A round mask has no corners: half of its margin lies in it all around.
-                    Kind::Face => {
-                        Place { size: larger(size, place.size), ..place }.grown(self.reach.margin / 2.0, [0.0; 2])
-                    }
-                    Kind::Person => place,
-                };
-                self.known.push(Known { kind: trail.kind, place, mask });
+                let shown = Place { size: larger(size, place.size), ..place };
+                self.known.push(Known { kind: trail.kind, place, shown });
             }
-            if trail.kind == Kind::Person {
-                self.persons.push(core);
-            }
-        }
-        if self.reach.heads_only {
-            let faces = self.known.iter().filter(|known| known.kind == Kind::Face).map(|known| known.place);
-            self.owners.find(faces, &self.persons);
         }
         for trail in &mut trails {
             let Some(filled) = trail.filled else {
@@ -164,17 +137,21 @@ impl Trails {
             {
                 trail.head = Some(Head::learn(trail.head, filled.core, face));
             }
-            match filled.how {
-                How::Known => self.hide_known(trail, filled, inspected, sequence),
-                How::Guessed if !self.is_hidden(trail.kind, filled) => {
+            let is_hidden =
+                || self.known.iter().any(|known| known.kind == trail.kind && known.hides(filled, self.reach.margin));
+            match (trail.kind, filled.how) {
+                (Kind::Face, How::Known) => self.hide_known_face(trail, filled.place, inspected, sequence),
+                (Kind::Person, How::Known) => self.hide_person(trail, filled, inspected),
+                (Kind::Face, How::Guessed) if is_hidden() => trail.shown = Shown::default(),
+                (Kind::Person, How::Guessed) if !self.reach.heads_only && is_hidden() => trail.shown = Shown::default(),
+                (kind, How::Guessed) => {
                     let size = larger(trail.shown.steady(filled.place.size), filled.place.size);
                     let place = Place { size, ..filled.place };
-                    match trail.kind {
-                        Kind::Face => self.hide(Kind::Face, place, inspected),
+                    match kind {
+                        Kind::Face => self.hide_face(place, inspected),
                         Kind::Person => self.hide_person(trail, Filled { place, ..filled }, inspected),
                     }
                 }
-                How::Guessed => trail.shown = Shown::default(),
             }
         }
         self.trails = trails;
@@ -191,63 +168,31 @@ impl Trails {
         }
     }
 
-    fn hide_known(&self, trail: &Trail, filled: Filled, inspected: &mut Inspected, sequence: u64) {
-        let place = filled.place;
+    fn hide_known_face(&self, trail: &Trail, place: Place, inspected: &mut Inspected, sequence: u64) {
         let found = trail.seen.iter().any(|seen| seen.sequence == sequence && seen.strong);
-        match (trail.kind, place.area()) {
-            (Kind::Face, Some(area)) => {
-                if !found {
-                    inspected.see_also(detection(Kind::Face, area));
-                }
-                self.hide(Kind::Face, Place { size: larger(trail.shown.size, place.size), ..place }, inspected);
-            }
-            (Kind::Person, _) if !self.has_face(filled.core) => match found {
-                // What was found is in the findings.
-                true => self.hide_head(trail, filled, inspected),
-                false => self.hide_person(trail, filled, inspected),
-            },
-            _ => {}
+        if let Some(area) = place.area().filter(|_| trail.strong && !found) {
+            // It stands for its person's head as one that was found does; what was only ever weak does not.
+            inspected.see_also(Detection { kind: Kind::Face, area, score: Score::SURE });
+        }
+        self.hide_face(Place { size: larger(trail.shown.size, place.size), ..place }, inspected);
+    }
+
+    fn hide_face(&self, place: Place, inspected: &mut Inspected) {
+        if let Some(area) = place.area() {
+            inspected.hide_face_also(area);
         }
     }
 
-    /// Hides a person that no network saw in this frame. The head is presumed at the top of a box: that of a box which has
-    /// grown is above the head, so that both are hidden.
-    fn hide_person(&self, trail: &Trail, filled: Filled, inspected: &mut Inspected) {
-        self.hide(Kind::Person, filled.place, inspected);
-        if self.reach.heads_only {
-            self.hide(Kind::Person, filled.core, inspected);
+    /// Whether the person's face is among those that are known is for the redactor to say, as it is of persons that were found.
+    fn hide_person(&self, trail: &Trail, Filled { place, core, .. }: Filled, inspected: &mut Inspected) {
+        // Where the face of a person was while it was seen, larger as the person's box is.
+        let face = trail.head.and_then(|head| head.place(core)).and_then(|face| {
+            let size = [0, 1].map(|axis| face.size[axis] * (place.size[axis] / core.size[axis].max(1e-6)).max(1.0));
+            Place { size, ..face }.area()
+        });
+        if let (Some(core), Some(place)) = (core.area().or(place.area()), place.area()) {
+            inspected.suspect_also(Suspect { core, place, face });
         }
-        self.hide_head(trail, filled, inspected);
-    }
-
-    /// Hides where the face of a person was while it was seen, larger as the person's box is.
-    fn hide_head(&self, trail: &Trail, Filled { place, core, .. }: Filled, inspected: &mut Inspected) {
-        if let Some(face) = trail.head.and_then(|head| head.place(core)) {
-            let growth = [0, 1].map(|axis| place.size[axis] / core.size[axis].max(1e-6));
-            let size = [0, 1].map(|axis| face.size[axis] * growth[axis].max(1.0));
-            self.hide(Kind::Face, Place { size, ..face }, inspected);
-        }
-    }
-
-    fn hide(&self, kind: Kind, place: Place, inspected: &mut Inspected) {
-        let Some(area) = place.area() else { return };
-        match kind {
-            Kind::Face => inspected.hide_face_also(area),
-            Kind::Person => inspected.see_also(detection(Kind::Person, area)),
-        }
-    }
-
-    /// Whether something known already hides what is guessed to be here.
-    fn is_hidden(&self, kind: Kind, filled: Filled) -> bool {
-        if kind == Kind::Person && self.reach.heads_only {
-            return self.has_face(filled.core);
-        }
-        self.known.iter().any(|known| known.kind == kind && known.mask.covers(filled.place) >= HIDDEN)
-    }
-
-    /// Whether nothing of this person has to be hidden for its head's sake: its face is known.
-    fn has_face(&self, person: Place) -> bool {
-        self.reach.heads_only && self.owners.has_face(person)
     }
 
     /// The face in the box of this person, if there is one and no other.
@@ -256,7 +201,7 @@ impl Trails {
             return None;
         }
         let faces = self.known.iter().filter(|known| known.kind == Kind::Face).map(|known| known.place);
-        let mut faces = faces.filter(|&face| holds(person, face) && is_of(person, face));
+        let mut faces = faces.filter(|&face| holds(person, face) && face.size[0] < person.size[0] * WIDEST);
         faces.next().filter(|_| faces.next().is_none())
     }
 
@@ -309,9 +254,4 @@ impl Trails {
     pub(crate) fn remembered(&self) -> usize {
         self.ways.remembered() + self.trails.iter().map(|trail| trail.seen.len()).sum::<usize>()
     }
-}
-
-/// What a track says of a frame is as sure as can be.
-fn detection(kind: Kind, area: Area) -> Detection {
-    Detection { kind, area, score: Score::SURE }
 }

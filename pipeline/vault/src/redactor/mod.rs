@@ -28,6 +28,7 @@ use crate::zone::{ZoneStyle, Zones};
 use cover::Cover;
 use frost::Frost;
 use head::Shape;
+pub use head::mask_hides;
 use mosaic::Mosaic;
 use witness::Witnesses;
 
