@@ -83,6 +83,12 @@ def bench(result):
             f"{path['sum_over_memcpy']:.1f} times a copy of the frame.",
             table(rows, ["stage", "p50 µs", "p95 µs", "p99 µs"]),
         ]
+        if "busy_track_over_rest" in path:
+            parts.append(
+                f"Tracks cost {path['track_over_rest']:.2f} of what the other stages cost; with 24 faces, eight of them lost in "
+                f"each frame, and 12 persons {path['busy_track_over_rest']:.2f} ({path['busy_track_p50_us']:.0f} µs).")
+    if result.get("schedule"):
+        parts.append("What looks at which frame: " + "; ".join(result["schedule"]) + ".")
     if result.get("live"):
         once = all(run["shared_counted_once"] for run in result["live"])
         parts += [
