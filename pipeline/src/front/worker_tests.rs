@@ -1,8 +1,12 @@
 //! What becomes of a way out that fails, over and over.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crossbeam_channel::unbounded;
+
 use super::*;
+use crate::event::Event;
 
 /// Takes `well` events, and then none.
 struct FullDisk {
