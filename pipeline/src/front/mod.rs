@@ -12,6 +12,8 @@ mod outlet;
 mod queue;
 mod tally;
 mod thermal;
+#[cfg(test)]
+mod touchy;
 mod ways;
 mod worker;
 

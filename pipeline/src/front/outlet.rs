@@ -1,16 +1,18 @@
 //! Each way out in a thread of its own, with a short queue.
 //!
 //! **Invariant.** A way out that is slow loses its oldest unread frames, which are counted, and delays nobody. One that
-//! fails is told once, closed, and tried again with back-off, until it has been open for a minute without a fault: to be
-//! opened is no success, for a folder on a full disk can be. One that panics has failed. The others go on. Frames are shared,
-//! not copied.
+//! fails or panics is told, and the others go on; only at the first start, what can not be opened ends the run. All went
+//! well when each thread has ended in time, without a panic, and none was gone with a failure. Frames are shared, not
+//! copied.
+//!
+//! What a thread does when its way out fails is [`worker`](super::worker)'s business.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use crossbeam_channel::{Receiver, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
 
 use super::Video;
 use super::queue::Queue;
@@ -21,6 +23,8 @@ use crate::event::Event;
 use crate::hatch::ReceivedFrame;
 use crate::supervise::messages::Begun;
 
+/// For so long the first frame waits for what is opened; what takes longer is open later.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// What is open is finished within this time, or left.
 const FAREWELL: Duration = Duration::from_secs(10);
 
@@ -62,7 +66,7 @@ impl Outlets {
         let (says, reports) = unbounded();
         let mut open = Vec::new();
         for (index, mut way) in ways.into_iter().enumerate() {
-            let sink = match (way.open)(None) {
+            let sink = match way.opened(None) {
                 Ok(sink) => sink,
                 Err(error) if again => {
                     let _ = says.send((index, Said::Fault(format!("{}: {error:#}", way.name))));
@@ -91,8 +95,13 @@ impl Outlets {
             if self.patient {
                 continue;
             }
-            if let Some(fault) = answer.wait(FAREWELL) {
-                anyhow::bail!("{}: {fault}", outlet.name);
+            match answer.recv_timeout(PATIENCE) {
+                Ok(None) => {}
+                Ok(Some(fault)) => anyhow::bail!("{}: {fault}", outlet.name),
+                Err(RecvTimeoutError::Disconnected) => anyhow::bail!("{}: it ended before it was open", outlet.name),
+                Err(RecvTimeoutError::Timeout) => {
+                    tracing::warn!("{}: is slow to open; until it is, it loses frames", outlet.name);
+                }
             }
         }
         self.patient = true;
@@ -137,12 +146,15 @@ impl Outlets {
             outlet.queue.close();
         }
         let until = Instant::now() + FAREWELL;
-        for outlet in &self.open {
+        for outlet in self.open.drain(..) {
             while !outlet.thread.is_finished() && Instant::now() < until {
                 std::thread::sleep(Duration::from_millis(2));
             }
             if !outlet.thread.is_finished() {
                 tracing::error!("{}: did not end in time; what was not written is lost", outlet.name);
+                self.failed = true;
+            } else if outlet.thread.join().is_err() {
+                tracing::error!("{}: its thread panicked; what was not written is lost", outlet.name);
                 self.failed = true;
             }
         }
@@ -150,3 +162,7 @@ impl Outlets {
         !self.failed
     }
 }
+
+#[cfg(test)]
+#[path = "outlet_tests.rs"]
+mod tests;

@@ -1,7 +1,10 @@
 //! The thread of one way out.
 //!
 //! **Invariant.** One that fails is told once, closed, and tried again with back-off, until it has been open for a minute
-//! without a fault: to be opened is no success, for a folder on a full disk can be. One that panics has failed.
+//! without a fault: to be opened is no success, for a folder on a full disk can be. One that can not be opened again is told
+//! and gone. One that panics has failed, whatever it was about: opening, taking something, closing, finishing. When the
+//! thread itself panics, or the way out can not be finished, it is told and gone, with a failure. What panics a second time
+//! while it unwinds ends the process, as Rust has it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -43,26 +46,37 @@ impl Worker {
         Self { way, sink, video: None, retry: None, wait: FIRST_WAIT, mended: None, index, says }
     }
 
+    /// Until the queue is closed and empty, or the way out is gone for good.
     pub(super) fn work(mut self, queue: &Queue) {
+        if catch_unwind(AssertUnwindSafe(|| self.take_all(queue))).is_err() {
+            self.close();
+            self.say_gone(&anyhow::anyhow!("its thread panicked"));
+        }
+        queue.leave();
+    }
+
+    fn take_all(&mut self, queue: &Queue) {
         while let Some(item) = queue.take() {
             let going_on = match item {
                 Item::Video(video, answer) => {
                     let fault = self.begin(video);
-                    answer.give(fault.as_ref().map(|error| format!("{error:#}")));
+                    let _ = answer.send(fault.as_ref().map(|error| format!("{error:#}")));
                     fault.is_none_or(|fault| self.stumble(&fault))
                 }
                 Item::Frame(frame) => self.with_sink(|sink| sink.frame(&frame)),
                 Item::Event(event) => self.with_sink(|sink| sink.event(&event)),
             };
             if !going_on {
-                queue.close();
                 return;
             }
         }
-        if let Some(Err(error)) = self.sink.take().map(Sink::finish)
-            && !error.is_closed()
-        {
-            self.say_gone(&error.into());
+        let Some(sink) = self.sink.take() else { return };
+        match catch_unwind(AssertUnwindSafe(|| sink.finish())) {
+            Ok(Err(error)) if !error.is_closed() => self.say_gone(&error.into()),
+            Ok(_) => {}
+            Err(_) => {
+                self.say_gone(&anyhow::anyhow!("it panicked while it was finished; what was not written is lost"))
+            }
         }
     }
 
@@ -72,8 +86,10 @@ impl Worker {
         if self.sink.is_some() && !(other && self.way.per_format) {
             return None;
         }
-        self.sink = None;
-        match (self.way.open)(Some(video)) {
+        if !self.close() {
+            return Some(anyhow::anyhow!("it panicked while it was closed"));
+        }
+        match self.way.opened(Some(video)) {
             Ok(sink) => {
                 self.sink = sink;
                 None
@@ -85,7 +101,7 @@ impl Worker {
     /// Gives the sink something, and opens it again when that is due. Whether this way out goes on.
     fn with_sink(&mut self, give: impl FnOnce(&mut dyn Sink) -> Result<(), EmitError>) -> bool {
         if self.sink.is_none() && self.retry.is_some_and(|retry| retry <= Instant::now()) {
-            match (self.way.open)(self.video) {
+            match self.way.opened(self.video) {
                 Ok(sink) => {
                     (self.sink, self.retry, self.mended) = (sink, None, Some(Instant::now()));
                     tracing::info!("{}: open again", self.way.name);
@@ -111,7 +127,7 @@ impl Worker {
 
     /// A fault: it is told, and tried again later if that makes sense.
     fn stumble(&mut self, error: &anyhow::Error) -> bool {
-        self.sink = None;
+        self.close();
         if self.way.once {
             self.say_gone(error);
             return false;
@@ -127,6 +143,16 @@ impl Worker {
             let _ = self.says.send((self.index, Said::Fault(what)));
         }
         true
+    }
+
+    /// Drops the sink; whether that went well.
+    fn close(&mut self) -> bool {
+        let sink = self.sink.take();
+        let well = catch_unwind(AssertUnwindSafe(|| drop(sink))).is_ok();
+        if !well {
+            tracing::error!("{}: it panicked while it was closed", self.way.name);
+        }
+        well
     }
 
     fn say_gone(&self, error: &anyhow::Error) {

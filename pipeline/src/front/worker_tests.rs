@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crossbeam_channel::unbounded;
 
+use super::super::touchy::{Panics, touchy, video};
 use super::*;
 use crate::event::Event;
 
@@ -86,4 +87,34 @@ fn one_that_panics_is_told_once_and_tried_again() {
     worker.retry = Some(Instant::now());
     assert!(worker.with_sink(|sink| sink.event(&event)));
     assert_eq!((worker.sink.is_some(), opened.load(Ordering::Relaxed)), (true, 1));
+}
+
+#[test]
+fn one_that_panics_when_it_is_closed_for_other_video_is_a_fault_and_opened_anew() {
+    let (says, said) = unbounded();
+    let mut worker = Worker::new(touchy(Panics { close: true, ..Panics::default() }), None, 0, says);
+    assert!(worker.begin(video(16)).is_none());
+    let fault = worker.begin(video(32)).unwrap();
+    assert_eq!(fault.to_string(), "it panicked while it was closed");
+    assert!(worker.stumble(&fault) && worker.sink.is_none() && said.try_iter().count() == 1);
+    worker.retry = Some(Instant::now());
+    assert!(worker.with_sink(|_| Ok(())) && worker.sink.is_some(), "it is open again");
+    // A fault that closes it is told, whatever the closing does.
+    worker.mended = None;
+    assert!(worker.stumble(&fault) && worker.sink.is_none() && said.try_iter().count() == 1);
+}
+
+#[test]
+fn one_that_panics_when_it_is_opened_again_is_tried_more_and_more_seldom() {
+    let (says, said) = unbounded();
+    let mut worker = Worker::new(touchy(Panics { open: true, ..Panics::default() }), None, 0, says);
+    let fault = worker.begin(video(16)).unwrap();
+    assert!(worker.stumble(&fault));
+    let mut waits = Vec::new();
+    for _ in 0..3 {
+        waits.push(worker.wait.as_secs());
+        worker.retry = Some(Instant::now());
+        assert!(worker.with_sink(|_| Ok(())) && worker.sink.is_none());
+    }
+    assert_eq!((waits, said.try_iter().count()), (vec![2, 4, 8], 1));
 }
