@@ -23,8 +23,8 @@ pub(crate) struct LeakArgs {
     /// The labelled pictures: a folder, a clip whose frames are labelled in order, or one picture
     #[arg(long, value_name = "DIR|CLIP")]
     original: PathBuf,
-    /// The redacted ones: a folder with the same names (any picture suffix), a clip, or one picture; of any size, but of the
-    /// originals' shape
+    /// The redacted ones: a folder with the same names (any picture suffix), a clip, or one picture; of any size, but of
+    /// the originals' shape
     #[arg(long, value_name = "DIR|CLIP")]
     redacted: PathBuf,
     /// Which labels count

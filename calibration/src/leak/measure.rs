@@ -19,15 +19,16 @@ use crate::resize::resize_area;
 /// Measures redacted pictures or frames against labels, several at a time on rayon's threads.
 ///
 /// Either side is a folder, in which files are found as [`find`](crate::picture::find) says, or a clip, whose frames are
-/// taken in the order of the labels; a few frames are in memory at a time. What is redacted and of another size, but of the
-/// same shape (its width for a height within a tenth), is brought to the original's. Frames that a redacted clip lacks at its
-/// end never left: nothing of them leaked, and they are counted. The worst leaks are shown to `worst`. `done` is called after
-/// each picture.
+/// taken in the order of the labels; a few frames are in memory at a time. What is redacted and of another size, but of
+/// the same shape, is brought to the original's. It is the same shape if, from the original scaled to the same width or to
+/// the same height, the other side is off by at most 2 pixels, or by fewer than 16 and at most 3 %. Frames that a redacted
+/// clip lacks at its end never left: nothing of them leaked, and they are counted. The worst leaks are shown to `worst`.
+/// `done` is called after each picture.
 ///
 /// # Errors
-/// A side that is not there or has none of the pictures; a clip beside a single picture; labels that do not fit; a clip with
-/// more frames than labels, or an original with less; a picture that can not be read, or has not the shape of its original.
-/// The first in the order of the labels is reported.
+/// A side that is not there or has none of the pictures; a clip beside a single picture; labels that do not fit; a clip
+/// with more frames than labels, or an original with less; a picture that can not be read, or has not the shape of its
+/// original. The first in the order of the labels is reported.
 pub fn measure(
     labels: &[Labelled],
     originals: &Path,

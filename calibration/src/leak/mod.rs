@@ -89,7 +89,8 @@ pub enum LeakError {
         /// Its height.
         height: usize,
     },
-    /// Scaled to the original's size, the redacted picture would be stretched, and its faces would lie elsewhere.
+    /// Scaled to the original's size, the redacted picture would be stretched by more than rounding and padding explain, and
+    /// its faces would lie elsewhere.
     #[error(
         "{place}: {original} has {}×{} pixels, but {redacted} has {}×{}: another shape, so that faces are not where they \
          were labelled; what is redacted may be scaled, but not cropped, turned or stretched",

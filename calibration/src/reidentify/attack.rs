@@ -18,7 +18,8 @@ use crate::labels::Labelled;
 /// Attacks the labelled faces of a folder of pictures, or of a clip, in each style. `done` is called after each frame.
 ///
 /// # Errors
-/// A single picture, labels without two people who are seen twice, frames that do not fit them or can not be read, a network that fails.
+/// A single picture, labels without two people who are seen twice, frames that do not fit them or can not be read, a
+/// network that fails.
 pub fn attack(
     labels: &[Labelled],
     original: &Path,

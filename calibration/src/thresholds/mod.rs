@@ -6,8 +6,8 @@
 //!
 //! Measured are the face networks on each picture, or each frame of a clip, alone, at any detail. Tracks, look-ahead and heads
 //! of persons are not part of the curves: they hide more than this, and paint more, which `leak` measures. The tracks of the
-//! labels only say which faces fail together. Codecs and the style have no part in it. Pictures are looked at as `redact` looks at them: frames as a camera's, stills with
-//! all their further looks at `thorough`.
+//! labels only say which faces fail together. Codecs and the style have no part in it. Pictures are looked at as `redact`
+//! looks at them: frames as a camera's, stills with all their further looks at `thorough`.
 //!
 //! **Invariant:** the masks are those that the redactor itself paints: see `mask`. How a setting is chosen is `choose`'s
 //! business, how it is drawn `chart`'s.

@@ -82,15 +82,16 @@ impl Default for CameraFile {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct FacesFile {
-    /// `yunet` (fast), `centerface` (finds more), `both`, or an own file of one of these families. Default: `yunet`, and
-    /// `centerface` for stills that are looked at thoroughly.
+    /// `yunet` (fast), `centerface` (finds more), `both`, or an own file of one of these families. Left out, it is `yunet`
+    /// for cameras and for `fast`, `both` for clips that are files, and `centerface` for stills at `thorough`.
     #[schemars(with = "ModelFile")]
     pub(super) model: Option<Spanned<ModelFile>>,
     /// `fast`, `balanced` or `thorough`. Default: `thorough` for stills, `balanced` for clips and cameras.
     pub(super) detail: Option<Detail>,
     /// `blur`, `mosaic` (stills only) or `solid`. Default: `blur`.
     pub(super) redact: StyleFile,
-    /// 0 to 1: 0.5 is each network's recommended point, lower finds more. Default: 0.5.
+    /// 0 to 1: 0.5 is each network's recommended point, lower finds more. For stills at `thorough` it is what all looks
+    /// joined must reach, on a scale of its own. Default: 0.5.
     #[schemars(with = "f64", range(min = 0, max = 1))]
     pub(super) score: Spanned<f64>,
     /// 0 to 4: grows each box by this share of its size, all sides together. Default: 0.5.

@@ -4,15 +4,18 @@
 //! When no frame comes in time, wholly masked ones take their place, of the same size and at the same rate, so that whoever
 //! watches keeps the stream. One way out never waits for another.
 //!
-//! What a way out does with frames is [`crate::emit`]'s business; [`outlet`] gives each its own thread and queue,
-//! [`tally`] adds up health over the lives of several pixel processes.
+//! What a way out does with frames is [`crate::emit`]'s business; [`outlet`] gives each its own thread and queue, [`worker`]
+//! is that thread, [`tally`] adds up health over the lives of several pixel processes.
 
 mod line;
 mod outlet;
 mod queue;
 mod tally;
 mod thermal;
+#[cfg(test)]
+mod touchy;
 mod ways;
+mod worker;
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;

@@ -1,32 +1,30 @@
 //! Each way out in a thread of its own, with a short queue.
 //!
 //! **Invariant.** A way out that is slow loses its oldest unread frames, which are counted, and delays nobody. One that
-//! fails is told once, closed, and tried again with back-off, until it has been open for a minute without a fault: to be
-//! opened is no success, for a folder on a full disk can be. One that panics has failed. The others go on. Frames are shared,
-//! not copied.
+//! fails or panics is told, and the others go on; only at the first start, what can not be opened ends the run. All went
+//! well when each thread has ended in time, without a panic, and none was gone with a failure. Frames are shared, not
+//! copied.
+//!
+//! What a thread does when its way out fails is [`worker`](super::worker)'s business.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
 
 use super::Video;
-use super::queue::{Item, Queue};
+use super::queue::Queue;
 use super::ways::{Way, ways};
+use super::worker::{Said, Worker};
 use crate::config::Config;
-use crate::emit::{EmitError, Sink};
 use crate::event::Event;
 use crate::hatch::ReceivedFrame;
 use crate::supervise::messages::Begun;
 
-/// Between attempts to open what failed.
-const FIRST_WAIT: Duration = Duration::from_secs(1);
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
-/// What has been open for so long is well again.
-const WELL: Duration = Duration::from_secs(60);
+/// For so long the first frame waits for what is opened; what takes longer is open later.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// What is open is finished within this time, or left.
 const FAREWELL: Duration = Duration::from_secs(10);
 
@@ -50,12 +48,6 @@ pub(super) enum Report {
     },
 }
 
-/// What a way out's thread says.
-enum Said {
-    Fault(String),
-    Gone { failed: bool },
-}
-
 struct Outlet {
     name: String,
     queue: Arc<Queue>,
@@ -67,10 +59,14 @@ impl Outlets {
     /// Opens what can be opened before the first frame. At the first start a fault here is a fault of the run; `again` it
     /// is told, and tried once more later.
     pub(super) fn open(config: &Config, again: bool, y4m: Begun) -> anyhow::Result<Self> {
+        Self::of(ways(config, again, y4m)?, again)
+    }
+
+    fn of(ways: Vec<Way>, again: bool) -> anyhow::Result<Self> {
         let (says, reports) = unbounded();
         let mut open = Vec::new();
-        for (index, mut way) in ways(config, again, y4m)?.into_iter().enumerate() {
-            let sink = match (way.open)(None) {
+        for (index, mut way) in ways.into_iter().enumerate() {
+            let sink = match way.opened(None) {
                 Ok(sink) => sink,
                 Err(error) if again => {
                     let _ = says.send((index, Said::Fault(format!("{}: {error:#}", way.name))));
@@ -99,8 +95,13 @@ impl Outlets {
             if self.patient {
                 continue;
             }
-            if let Some(fault) = answer.wait(FAREWELL) {
-                anyhow::bail!("{}: {fault}", outlet.name);
+            match answer.recv_timeout(PATIENCE) {
+                Ok(None) => {}
+                Ok(Some(fault)) => anyhow::bail!("{}: {fault}", outlet.name),
+                Err(RecvTimeoutError::Disconnected) => anyhow::bail!("{}: it ended before it was open", outlet.name),
+                Err(RecvTimeoutError::Timeout) => {
+                    tracing::warn!("{}: is slow to open; until it is, it loses frames", outlet.name);
+                }
             }
         }
         self.patient = true;
@@ -145,133 +146,20 @@ impl Outlets {
             outlet.queue.close();
         }
         let until = Instant::now() + FAREWELL;
-        for outlet in &self.open {
+        for outlet in self.open.drain(..) {
             while !outlet.thread.is_finished() && Instant::now() < until {
                 std::thread::sleep(Duration::from_millis(2));
             }
             if !outlet.thread.is_finished() {
                 tracing::error!("{}: did not end in time; what was not written is lost", outlet.name);
                 self.failed = true;
+            } else if outlet.thread.join().is_err() {
+                tracing::error!("{}: its thread panicked; what was not written is lost", outlet.name);
+                self.failed = true;
             }
         }
         while self.report().is_some() {}
         !self.failed
-    }
-}
-
-/// The thread of one way out.
-struct Worker {
-    way: Way,
-    sink: Option<Box<dyn Sink>>,
-    video: Option<Video>,
-    retry: Option<Instant>,
-    wait: Duration,
-    /// Since when it is open again after a fault; `None` as long as there was none.
-    mended: Option<Instant>,
-    index: usize,
-    says: Sender<(usize, Said)>,
-}
-
-impl Worker {
-    fn new(way: Way, sink: Option<Box<dyn Sink>>, index: usize, says: Sender<(usize, Said)>) -> Self {
-        Self { way, sink, video: None, retry: None, wait: FIRST_WAIT, mended: None, index, says }
-    }
-
-    fn work(mut self, queue: &Queue) {
-        while let Some(item) = queue.take() {
-            let going_on = match item {
-                Item::Video(video, answer) => {
-                    let fault = self.begin(video);
-                    answer.give(fault.as_ref().map(|error| format!("{error:#}")));
-                    fault.is_none_or(|fault| self.stumble(&fault))
-                }
-                Item::Frame(frame) => self.with_sink(|sink| sink.frame(&frame)),
-                Item::Event(event) => self.with_sink(|sink| sink.event(&event)),
-            };
-            if !going_on {
-                queue.close();
-                return;
-            }
-        }
-        if let Some(Err(error)) = self.sink.take().map(Sink::finish)
-            && !error.is_closed()
-        {
-            self.say_gone(&error.into());
-        }
-    }
-
-    /// Opens what waits for video, or what has to begin anew with other video.
-    fn begin(&mut self, video: Video) -> Option<anyhow::Error> {
-        let other = self.video.replace(video).is_some_and(|before| before.format != video.format);
-        if self.sink.is_some() && !(other && self.way.per_format) {
-            return None;
-        }
-        self.sink = None;
-        match (self.way.open)(Some(video)) {
-            Ok(sink) => {
-                self.sink = sink;
-                None
-            }
-            Err(error) => Some(error),
-        }
-    }
-
-    /// Gives the sink something, and opens it again when that is due. Whether this way out goes on.
-    fn with_sink(&mut self, give: impl FnOnce(&mut dyn Sink) -> Result<(), EmitError>) -> bool {
-        if self.sink.is_none() && self.retry.is_some_and(|retry| retry <= Instant::now()) {
-            match (self.way.open)(self.video) {
-                Ok(sink) => {
-                    (self.sink, self.retry, self.mended) = (sink, None, Some(Instant::now()));
-                    tracing::info!("{}: open again", self.way.name);
-                }
-                Err(_) => self.wait_longer(),
-            }
-        }
-        let Some(sink) = &mut self.sink else { return true };
-        // One that panics would else be dead, with nobody told. What it was doing is not gone on with: it is closed.
-        let Ok(given) = catch_unwind(AssertUnwindSafe(|| give(sink.as_mut()))) else {
-            return self.stumble(&anyhow::anyhow!("it panicked"));
-        };
-        match given {
-            Ok(()) => true,
-            Err(error) if error.is_closed() && self.way.once => {
-                tracing::warn!("{}: its reader has gone", self.way.name);
-                let _ = self.says.send((self.index, Said::Gone { failed: false }));
-                false
-            }
-            Err(error) => self.stumble(&error.into()),
-        }
-    }
-
-    /// A fault: it is told, and tried again later if that makes sense.
-    fn stumble(&mut self, error: &anyhow::Error) -> bool {
-        self.sink = None;
-        if self.way.once {
-            self.say_gone(error);
-            return false;
-        }
-        let again = self.retry.is_some() || self.mended.is_some_and(|since| since.elapsed() < WELL);
-        if !again {
-            self.wait = FIRST_WAIT;
-        }
-        self.wait_longer();
-        if !again {
-            let what = format!("{}: {error:#}; it is closed and tried again", self.way.name);
-            tracing::error!("{what}");
-            let _ = self.says.send((self.index, Said::Fault(what)));
-        }
-        true
-    }
-
-    fn say_gone(&self, error: &anyhow::Error) {
-        tracing::error!("{}: closed after a fault: {error:#}", self.way.name);
-        let _ = self.says.send((self.index, Said::Fault(format!("{}: {error:#}", self.way.name))));
-        let _ = self.says.send((self.index, Said::Gone { failed: true }));
-    }
-
-    fn wait_longer(&mut self) {
-        self.retry = Some(Instant::now() + self.wait);
-        self.wait = (2 * self.wait).min(LONGEST_WAIT);
     }
 }
 

@@ -1,11 +1,13 @@
 //! What waits for one way out.
 //!
 //! **Invariant.** Putting something in never waits: a queue that is full of frames gives up its oldest, one that is full of
-//! events takes no more.
+//! events, or that nobody takes from any more, takes none. Who asks whether a way out could be opened is answered, or sees
+//! that nobody will.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::Video;
 use crate::event::Event;
@@ -30,10 +32,14 @@ struct State {
     events: usize,
     replaced: u64,
     closed: bool,
+    left: bool,
 }
 
+/// What went wrong when a way out was opened for some video, if anything did. Whoever can not answer any more drops it.
+pub(super) type Answer = Sender<Option<String>>;
+
 pub(super) enum Item {
-    Video(Video, Arc<Answer>),
+    Video(Video, Answer),
     Frame(Arc<ReceivedFrame>),
     Event(Arc<Event>),
 }
@@ -46,6 +52,9 @@ impl Queue {
 
     pub(super) fn push_frame(&self, frame: &Arc<ReceivedFrame>) {
         let mut state = self.lock();
+        if state.left {
+            return;
+        }
         if state.frames >= FRAMES
             && let Some(oldest) = state.items.iter().position(|item| matches!(item, Item::Frame(_)))
         {
@@ -64,7 +73,7 @@ impl Queue {
 
     pub(super) fn push_event(&self, event: &Arc<Event>) {
         let mut state = self.lock();
-        if state.events >= EVENTS {
+        if state.left || state.events >= EVENTS {
             return;
         }
         state.events += 1;
@@ -72,16 +81,35 @@ impl Queue {
         self.more.notify_one();
     }
 
-    pub(super) fn push_video(&self, video: Video) -> Arc<Answer> {
-        let answer = Arc::new(Answer::default());
-        self.lock().items.push_back(Item::Video(video, Arc::clone(&answer)));
-        self.more.notify_one();
-        answer
+    /// Gives what will be answered.
+    pub(super) fn push_video(&self, video: Video) -> Receiver<Option<String>> {
+        // There is room for the answer, so that giving it never waits.
+        let (answer, answered) = bounded(1);
+        let mut state = self.lock();
+        if state.left {
+            let _ = answer.send(None);
+        } else {
+            state.items.push_back(Item::Video(video, answer));
+            self.more.notify_one();
+        }
+        answered
     }
 
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.more.notify_all();
+    }
+
+    /// Nobody takes anything any more. A way out that ends has said why, so that to whom asks about it nothing is new.
+    pub(super) fn leave(&self) {
+        let mut state = self.lock();
+        state.left = true;
+        for item in std::mem::take(&mut state.items) {
+            if let Item::Video(_, answer) = item {
+                let _ = answer.send(None);
+            }
+        }
+        (state.frames, state.events) = (0, 0);
     }
 
     /// The next item; `None` when it is closed and empty.
@@ -98,26 +126,5 @@ impl Queue {
             }
             state = self.more.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-    }
-}
-
-/// Whether a way out could be opened for some video.
-#[derive(Default)]
-pub(super) struct Answer {
-    given: Mutex<Option<Option<String>>>,
-    came: Condvar,
-}
-
-impl Answer {
-    pub(super) fn give(&self, fault: Option<String>) {
-        *self.given.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
-        self.came.notify_all();
-    }
-
-    /// What went wrong, if that is known within `limit`.
-    pub(super) fn wait(&self, limit: Duration) -> Option<String> {
-        let given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.came.wait_timeout_while(given, limit, |given| given.is_none());
-        waited.unwrap_or_else(PoisonError::into_inner).0.clone().flatten()
     }
 }

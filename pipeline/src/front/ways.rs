@@ -5,6 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::num::NonZeroU32;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -27,6 +28,15 @@ pub(super) struct Way {
     pub(super) once: bool,
     /// It has to begin anew when the video's format changes.
     pub(super) per_format: bool,
+}
+
+impl Way {
+    /// Opens it; when that panics, that is the fault.
+    pub(super) fn opened(&mut self, video: Option<Video>) -> anyhow::Result<Option<Box<dyn Sink>>> {
+        // What it left half done is not looked at again: an opener makes its sink anew, or says that it can not.
+        catch_unwind(AssertUnwindSafe(|| (self.open)(video)))
+            .unwrap_or_else(|_| bail!("it panicked while it was opened"))
+    }
 }
 
 /// The ways out that `config` names. `again`: a front stood before this one; `begun` is what it left in the Y4M stream.
