@@ -120,6 +120,10 @@ impl Looker {
             let start = self.found.len();
             let curve = network.curve();
             self.found.extend(self.candidates.iter().filter_map(|candidate| look.found(candidate, curve)));
+            if self.plan.kind() == Kind::Person {
+                // Of who is cut off by the edge, two boxes that reach into the black by different lengths are one.
+                self.found[start..].iter_mut().for_each(Found::clip);
+            }
             merge(&mut self.found, start, same(self.plan.kind()), self.score)
                 .map_err(|TooMany| too_many(network.name().to_owned(), self.candidates.len()))?;
             #[expect(clippy::cast_possible_truncation, reason = "a plan has fewer views than fit")]

@@ -77,6 +77,13 @@ impl Found {
         self.score >= score
     }
 
+    /// Cuts off what lies outside of the picture.
+    pub(crate) fn clip(&mut self) {
+        for edge in [&mut self.left, &mut self.top, &mut self.right, &mut self.bottom] {
+            *edge = edge.clamp(0.0, 1.0);
+        }
+    }
+
     pub(crate) fn area(&self) -> f32 {
         (self.right - self.left) * (self.bottom - self.top)
     }
@@ -146,6 +153,21 @@ mod tests {
         let mut all = vec![other, second, best];
         merge(&mut all, 0, FACES, 0.5).unwrap();
         assert_eq!(all, [best, other]);
+    }
+
+    /// Below the picture the network's input is black, and boxes of somebody whom the edge cuts off end anywhere in it.
+    #[test]
+    fn two_boxes_of_one_person_that_reach_out_of_the_picture_are_one() {
+        const PERSONS: Same = Same { overlap: 0.5, parts: false };
+        let person = |top: f32, bottom: f32, score: f32| Found { top, bottom, ..found(0.1, 0.8, score, false) };
+        let boxes = [person(0.1, 1.0, 0.8), person(0.2, 1.9, 0.7)];
+        let mut raw = boxes.to_vec();
+        merge(&mut raw, 0, PERSONS, 0.5).unwrap();
+        assert_eq!(raw.len(), 2, "they would be two");
+        let mut all = boxes.to_vec();
+        all.iter_mut().for_each(Found::clip);
+        merge(&mut all, 0, PERSONS, 0.5).unwrap();
+        assert_eq!(all, [boxes[0]]);
     }
 
     #[test]

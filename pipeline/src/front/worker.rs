@@ -75,7 +75,7 @@ impl Worker {
             Ok(Err(error)) if !error.is_closed() => self.say_gone(&error.into()),
             Ok(_) => {}
             Err(_) => {
-                self.say_gone(&anyhow::anyhow!("it panicked while it was finished; what was not written is lost"))
+                self.say_gone(&anyhow::anyhow!("it panicked while it was finished; what was not written is lost"));
             }
         }
     }
