@@ -24,8 +24,9 @@ const CLEAR_ANYWHERE: f32 = 0.5;
 const BLUNTED: f32 = 0.5;
 /// What is left of a face is lighter where the face is: their correlation is more than this. The colours of a mask come from
 /// around it, and of one that is wider than usual, or lies beside others, from farther away: they may come near to those of the
-/// face by chance, but do not go along with them.
-const ALONG: f32 = 0.5;
+/// face by chance, and run from dark to light as it does (usual masks: 0.60 for nine of ten, 0.76 for 95 of 100), but hardly
+/// follow it. A face that is only lighter or paler goes along with itself by 1.
+const ALONG: f32 = 0.8;
 /// From this share of equal samples on, a frame is known again.
 const KNOWN: f32 = 0.15;
 /// To tell frames, one of so many samples is enough.
