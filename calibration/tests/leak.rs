@@ -40,7 +40,6 @@ fn every_face_has_the_value_that_the_definition_gives_it() {
         Case { name: "black", of_box: [1.0, 1.0, 1.0], of_ellipse: [1.0, 1.0, 1.0], over: 0.00000 },
         Case { name: "mosaic", of_box: [0.7178, 0.8588, 0.7516], of_ellipse: [0.6930, 0.8527, 0.7727], over: 0.00000 },
         Case { name: "soft", of_box: [0.1797, 0.1122, 0.0484], of_ellipse: [0.1212, 0.0854, 0.0207], over: 0.00000 },
-        Case { name: "small", of_box: [1.0, 1.0, 1.0], of_ellipse: [1.0, 1.0, 1.0], over: 0.00261 },
         Case { name: "all_black", of_box: [1.0, 1.0, 1.0], of_ellipse: [1.0, 1.0, 1.0], over: 0.98086 },
     ];
     for Case { name, of_box, of_ellipse, over } in cases {
