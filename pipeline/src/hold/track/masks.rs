@@ -28,8 +28,9 @@ impl Known {
     /// Whether its mask, grown by `margin`, hides what is guessed: the oval in a face's box, all of a body, and nine tenths of
     /// where either may be.
     pub(super) fn hides(&self, guess: Filled, margin: f32) -> bool {
-        let (outer, Place { centre, size }) = (self.shown.grown(2.0 * margin, [0.0; 2]), guess.core);
-        let is_near = (0..2).all(|axis| (outer.centre[axis] - centre[axis]).abs() * 2.0 < outer.size[axis]);
+        // Most others are far away.
+        let reach = self.shown.grown(2.0 * margin, [0.0; 2]);
+        let is_near = (0..2).all(|axis| (reach.centre[axis] - guess.core.centre[axis]).abs() * 2.0 < reach.size[axis]);
         let hides = |point: [f32; 2]| match self.kind {
             Kind::Face => mask_hides(self.shown.centre, self.shown.size, margin, point),
             Kind::Person => {
@@ -39,10 +40,9 @@ impl Known {
         let at = |place: Place, [across, down]: [f32; 2]| {
             [place.centre[0] + across * place.size[0], place.centre[1] + down * place.size[1]]
         };
-        let core = Place { centre, size };
         let is_of_it = |[across, down]: [f32; 2]| self.kind == Kind::Person || across * across + down * down <= 0.25;
         is_near
-            && grid().filter(|&point| is_of_it(point)).all(|point| hides(at(core, point)))
+            && grid().filter(|&point| is_of_it(point)).all(|point| hides(at(guess.core, point)))
             && grid().filter(|&point| hides(at(guess.place, point))).count() as f32 >= ENOUGH * (POINTS * POINTS) as f32
     }
 }

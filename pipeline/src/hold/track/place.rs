@@ -61,27 +61,6 @@ impl Place {
         along(0).max(along(1))
     }
 
-    /// The share of another one that lies in this one, `0..=1`.
-    #[must_use]
-    pub fn covers(self, other: Self) -> f32 {
-        self.common(other) / (other.size[0] * other.size[1]).max(1e-12)
-    }
-
-    /// What both have in common, as a share of what they cover together, `0..=1`.
-    #[must_use]
-    pub fn iou(self, other: Self) -> f32 {
-        let common = self.common(other);
-        common / (self.size[0] * self.size[1] + other.size[0] * other.size[1] - common).max(1e-12)
-    }
-
-    fn common(self, other: Self) -> f32 {
-        let along = |axis: usize| {
-            let end = |place: Self, side: f32| place.centre[axis] + side * place.size[axis] / 2.0;
-            (end(self, 1.0).min(end(other, 1.0)) - end(self, -1.0).max(end(other, -1.0))).max(0.0)
-        };
-        along(0) * along(1)
-    }
-
     /// By how much the larger of both is larger, as a ratio of lengths; at least 1.
     #[must_use]
     pub fn ratio(self, other: Self) -> f32 {
@@ -154,15 +133,6 @@ mod tests {
             let twice = shift.then(shift);
             prop_assert!(near(twice.carry(place), shift.carry(shift.carry(place))));
         }
-    }
-
-    #[test]
-    fn what_covers_and_what_is_common() {
-        let (large, small) =
-            (Place { centre: [0.5, 0.5], size: [0.4, 0.4] }, Place { centre: [0.7, 0.5], size: [0.2, 0.2] });
-        assert!((large.covers(small) - 0.5).abs() < 1e-5 && (small.covers(large) - 0.125).abs() < 1e-5);
-        assert!((large.iou(small) - 0.02 / 0.18).abs() < 1e-5);
-        assert!(large.covers(Place { centre: [1.5, 0.5], size: [0.1, 0.1] }) < 1e-6);
     }
 
     #[test]

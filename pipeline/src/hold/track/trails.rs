@@ -140,16 +140,18 @@ impl Trails {
             let is_hidden =
                 || self.known.iter().any(|known| known.kind == trail.kind && known.hides(filled, self.reach.margin));
             match (trail.kind, filled.how) {
-                (Kind::Face, How::Known) => self.hide_known_face(trail, filled.place, inspected, sequence),
-                (Kind::Person, How::Known) => self.hide_person(trail, filled, inspected),
+                (Kind::Face, How::Known) => hide_known_face(trail, filled.place, inspected, sequence),
+                // What was found is in the findings; of where its face was, they know nothing.
+                (Kind::Person, How::Known) if trail.head.is_none() && trail.is_found(sequence) => {}
+                (Kind::Person, How::Known) => hide_person(trail, filled, inspected),
                 (Kind::Face, How::Guessed) if is_hidden() => trail.shown = Shown::default(),
                 (Kind::Person, How::Guessed) if !self.reach.heads_only && is_hidden() => trail.shown = Shown::default(),
                 (kind, How::Guessed) => {
                     let size = larger(trail.shown.steady(filled.place.size), filled.place.size);
                     let place = Place { size, ..filled.place };
                     match kind {
-                        Kind::Face => self.hide_face(place, inspected),
-                        Kind::Person => self.hide_person(trail, Filled { place, ..filled }, inspected),
+                        Kind::Face => hide_face(place, inspected),
+                        Kind::Person => hide_person(trail, Filled { place, ..filled }, inspected),
                     }
                 }
             }
@@ -165,33 +167,6 @@ impl Trails {
                 let frames = i64::try_from(seen.sequence).unwrap_or(i64::MAX) - i64::try_from(sequence).unwrap_or(0);
                 self.spots.push(Spot { frames, place: way.carry(seen.place) });
             }
-        }
-    }
-
-    fn hide_known_face(&self, trail: &Trail, place: Place, inspected: &mut Inspected, sequence: u64) {
-        let found = trail.seen.iter().any(|seen| seen.sequence == sequence && seen.strong);
-        if let Some(area) = place.area().filter(|_| trail.strong && !found) {
-            // It stands for its person's head as one that was found does; what was only ever weak does not.
-            inspected.see_also(Detection { kind: Kind::Face, area, score: Score::SURE });
-        }
-        self.hide_face(Place { size: larger(trail.shown.size, place.size), ..place }, inspected);
-    }
-
-    fn hide_face(&self, place: Place, inspected: &mut Inspected) {
-        if let Some(area) = place.area() {
-            inspected.hide_face_also(area);
-        }
-    }
-
-    /// Whether the person's face is among those that are known is for the redactor to say, as it is of persons that were found.
-    fn hide_person(&self, trail: &Trail, Filled { place, core, .. }: Filled, inspected: &mut Inspected) {
-        // Where the face of a person was while it was seen, larger as the person's box is.
-        let face = trail.head.and_then(|head| head.place(core)).and_then(|face| {
-            let size = [0, 1].map(|axis| face.size[axis] * (place.size[axis] / core.size[axis].max(1e-6)).max(1.0));
-            Place { size, ..face }.area()
-        });
-        if let (Some(core), Some(place)) = (core.area().or(place.area()), place.area()) {
-            inspected.suspect_also(Suspect { core, place, face });
         }
     }
 
@@ -245,6 +220,39 @@ impl Trails {
             }
             !trail.seen.is_empty()
         });
+    }
+}
+
+impl Trail {
+    /// Whether a network was sure of it in this very frame.
+    fn is_found(&self, sequence: u64) -> bool {
+        self.seen.iter().any(|seen| seen.sequence == sequence && seen.strong)
+    }
+}
+
+fn hide_known_face(trail: &Trail, place: Place, inspected: &mut Inspected, sequence: u64) {
+    if let Some(area) = place.area().filter(|_| trail.strong && !trail.is_found(sequence)) {
+        // It stands for its person's head as one that was found does; what was only ever weak does not.
+        inspected.see_also(Detection { kind: Kind::Face, area, score: Score::SURE });
+    }
+    hide_face(Place { size: larger(trail.shown.size, place.size), ..place }, inspected);
+}
+
+fn hide_face(place: Place, inspected: &mut Inspected) {
+    if let Some(area) = place.area() {
+        inspected.hide_face_also(area);
+    }
+}
+
+/// Whether the person's face is among those that are known is for the redactor to say, as it is of persons that were found.
+fn hide_person(trail: &Trail, Filled { place, core, .. }: Filled, inspected: &mut Inspected) {
+    // Where the face of a person was while it was seen, larger as the person's box is.
+    let face = trail.head.and_then(|head| head.place(core)).and_then(|face| {
+        let size = [0, 1].map(|axis| face.size[axis] * (place.size[axis] / core.size[axis].max(1e-6)).max(1.0));
+        Place { size, ..face }.area()
+    });
+    if let (Some(core), Some(place)) = (core.area().or(place.area()), place.area()) {
+        inspected.suspect_also(Suspect { core, place, face });
     }
 }
 

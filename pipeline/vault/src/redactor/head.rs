@@ -85,11 +85,13 @@ pub(super) fn shapes(
             Also::Head(head) => each(around(head, margin / 4.0), head),
             Also::Seen(_) => {}
             Also::Person(Suspect { core, place, face }) => {
+                // Of one that was found both are the same.
+                let boxes = [Some(core), Some(place).filter(|place| *place != core)].into_iter().flatten();
                 match policy.persons {
                     PersonRule::None => continue,
-                    PersonRule::Body => [core, place].map(body).into_iter().for_each(|(shape, core)| each(shape, core)),
+                    PersonRule::Body => boxes.map(body).for_each(|(shape, core)| each(shape, core)),
                     PersonRule::Head if scene.has_face_of(core, Trust::Told, size) => continue,
-                    PersonRule::Head => [core, place].map(top).into_iter().for_each(|(shape, core)| each(shape, core)),
+                    PersonRule::Head => boxes.map(top).for_each(|(shape, core)| each(shape, core)),
                 }
                 if let Some(face) = face {
                     each(around(face, margin), face);
