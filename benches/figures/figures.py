@@ -107,7 +107,7 @@ def live_rows(runs):
         three = " / ".join(f"{run[key]:.0f}" for key in ("p50_ms", "p95_ms", "p99_ms"))
         busy = sorted(run["cpu"].items(), key=lambda item: -item[1])
         cpu = ", ".join(f"{name.replace('/exe', '/main')} {100 * share:.0f} %" for name, share in busy if share >= 0.005)
-        yield [f"{run['fps']}/s", str(run["look_ahead"]), three, f"{100 * run['masked_share']:.1f} %",
+        yield [f"{run['fps']:g}/s", str(run["look_ahead"]), three, f"{100 * run['masked_share']:.1f} %",
                f"{run['clear_per_second']:.1f}", f"{run['resident_sum_mib']:.0f}", cpu]
 
 

@@ -4,7 +4,8 @@
 //! all that is in them. The generator is seeded: the same measurement gives the same interval.
 //!
 //! **Invariant:** an interval is never of no width. Where each draw would come to the same, none or all of the faces having
-//! leaked, it is Wilson's (1927), over the units and not over the faces; where one unit is all there is, there is none.
+//! leaked, it is Wilson's (1927), over the units and not over the faces; of fewer than thirty units it is never narrower than
+//! that; where one unit is all there is, there is none.
 
 use serde::Serialize;
 
@@ -27,6 +28,8 @@ pub enum Method {
     Bootstrap,
     /// By Wilson's formula, each unit one case.
     Wilson,
+    /// The wider of both at each end, of few units: drawing among few again and again makes them look like more.
+    Widest,
 }
 
 impl Interval {
@@ -56,6 +59,9 @@ pub struct Bootstrap {
     /// Where the generator starts.
     pub seed: u64,
 }
+
+/// Fewer units than this are few.
+const FEW: usize = 30;
 
 impl Default for Bootstrap {
     fn default() -> Self {
@@ -90,6 +96,12 @@ impl Bootstrap {
             .collect();
         drawn.sort_by(f64::total_cmp);
         let (low, high) = (quantile(&drawn, 0.025)?, quantile(&drawn, 0.975)?);
+        if units.len() < FEW {
+            let sum = |part: fn(&Part) -> f64| units.iter().map(part).sum::<f64>();
+            let share = sum(|unit| unit.count) / sum(|unit| unit.among);
+            let wilson = wilson(share * units.len() as f64, units.len());
+            return Some(Interval { low: low.min(wilson[0]), high: high.max(wilson[1]), method: Method::Widest });
+        }
         // A handful of rounds may all have come to the same.
         (low < high).then_some(Interval { low, high, method: Method::Bootstrap })
     }
@@ -186,7 +198,7 @@ mod tests {
         assert_eq!(bootstrap.of_quotient(&[]), None);
         assert_eq!(bootstrap.of_quotient(&[Part::default(); 3]), None);
         assert_eq!(Bootstrap { rounds: 0, seed: 0 }.of_quotient(&units(1, 2)), None);
-        assert_eq!(Bootstrap { rounds: 1, seed: 0 }.of_quotient(&units(1, 2)), None, "one draw has no width");
+        assert_eq!(Bootstrap { rounds: 1, seed: 0 }.of_quotient(&units(1, 40)), None, "one draw has no width");
     }
 
     /// None of 29 tracks of 40 faces each is none of 29, not none of 1160: 0 to z² / (n + z²).
@@ -206,7 +218,19 @@ mod tests {
         }
         let sizes = [Part { count: 0.0, among: 1.0 }, Part { count: 0.0, among: 500.0 }];
         assert!(Bootstrap::default().of_quotient(&sizes).unwrap().high > 0.6, "two units prove little");
-        assert_eq!(Bootstrap::default().of_quotient(&units(1, 29)).unwrap().method, Method::Bootstrap);
+        assert_eq!(Bootstrap::default().of_quotient(&units(1, 31)).unwrap().method, Method::Bootstrap);
+    }
+
+    /// One face of a hundred missed, in one of three tracks, says no more about others than none missed does.
+    #[test]
+    fn few_units_with_a_miss_are_no_more_certain_than_without_one() {
+        let of = |missed: f64| {
+            let part = |missed| Part { count: 40.0 - missed, among: 40.0 };
+            Bootstrap::default().of_quotient(&[part(missed), part(0.0), part(0.0)]).unwrap()
+        };
+        let (none, one) = (of(0.0), of(1.0));
+        assert!(one.low <= none.low + 1e-9 && one.method == Method::Widest, "{one:?} beside {none:?}");
+        assert!(one.low < 0.5 && one.high > 0.98, "{one:?}");
     }
 
     #[test]

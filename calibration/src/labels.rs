@@ -116,6 +116,12 @@ pub enum LabelError {
         /// The label file.
         file: PathBuf,
     },
+    /// No line of it says what is in a picture, not even that nothing is.
+    #[error("{file}: no line has `faces`, `persons` or `zones`; expected such as {example}", example = EXAMPLE)]
+    NoBoxes {
+        /// The label file.
+        file: PathBuf,
+    },
     /// A line is not what a label looks like.
     #[error("{place}: not a label: {reason}; expected such as {example}", example = EXAMPLE)]
     Line {
@@ -198,11 +204,19 @@ fn read_one(path: &Path) -> Result<Vec<Labelled>, LabelError> {
     if labels.is_empty() {
         return Err(LabelError::Empty { file: path.to_owned() });
     }
+    // Pictures in which nobody is are labelled `"faces": []`; a key that is misspelt would look like it.
+    let says = |key: &str| bytes.windows(key.len()).any(|window| window == key.as_bytes());
+    if !["\"faces\"", "\"persons\"", "\"zones\""].into_iter().any(says) {
+        return Err(LabelError::NoBoxes { file: path.to_owned() });
+    }
     Ok(labels)
 }
 
 /// Each line is read alone, so that the reader's own "line 1" would mislead.
 fn in_one_line(error: &serde_json::Error) -> String {
+    if error.is_syntax() || error.is_eof() {
+        return format!("no JSON at column {}", error.column());
+    }
     error.to_string().replace(" at line 1 column ", ", column ")
 }
 
@@ -298,7 +312,8 @@ mod tests {
         let cases = [
             Case { text: "", says: "no labels" },
             Case { text: " \n\n", says: "no labels" },
-            Case { text: "{\"image\":\"a\"}\n{\"image\":", says: "gt.jsonl:2: not a label: EOF" },
+            Case { text: "{\"image\":\"a\"}\n{\"image\":", says: "gt.jsonl:2: not a label: no JSON at column 9" },
+            Case { text: "{\"image\":\"a\",\"face\":[]}", says: "no line has `faces`" },
             Case { text: "{\"faces\":[]}", says: "gt.jsonl:1: not a label: missing field `image`" },
             Case { text: "{\"image\":\"a\",\"faces\":[{\"x\":1,\"y\":1,\"w\":1}]}", says: "missing field `h`" },
             Case { text: "{\"image\":\"a\",\"faces\":[{\"x\":1,\"y\":1,\"w\":-1,\"h\":1}]}", says: "face 0 is -1×1" },

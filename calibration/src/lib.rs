@@ -5,7 +5,7 @@
 //! round: it replays a clip through the camera's own eyes.
 //!
 //! `labels` says what is in the pictures, `picture` reads them (JPEGs through `jpeg`), `footage` reads clips, `leak`
-//! measures; `filter`, `nearest` and `resize` are the operations that the measure is defined by, and `bootstrap` says how far its
+//! measures; `outputs` keeps inputs from being written over; `filter`, `nearest` and `resize` are the operations that the measure is defined by, and `bootstrap` says how far its
 //! figures could be off. `thresholds` is the one part that runs our networks and our redactor.
 
 pub mod bootstrap;
@@ -16,6 +16,7 @@ pub mod labels;
 pub mod leak;
 pub mod motion;
 pub mod nearest;
+pub mod outputs;
 pub mod picture;
 pub mod reidentify;
 pub mod resize;

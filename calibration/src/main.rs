@@ -42,6 +42,10 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<commands::WrongUse>() => {
+            eprintln!("frostglass-calibrate: {error}");
+            ExitCode::from(2)
+        }
         Err(error) => {
             eprintln!("frostglass-calibrate: {error:#}");
             ExitCode::FAILURE

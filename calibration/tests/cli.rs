@@ -80,7 +80,7 @@ fn what_can_not_be_measured_ends_with_1_and_says_why() {
             labels: "{\"image\":\"solvay.jpg\"}\n\n{\"image\":",
             original: ".",
             redacted: ".",
-            says: "gt.jsonl:3: not a label: EOF while parsing a value, column 9",
+            says: "gt.jsonl:3: not a label: no JSON at column 9 while parsing a value, column 9",
         },
         Case {
             labels: r#"{"image":"solvay.jpg","width":1600,"height":1158}"#,

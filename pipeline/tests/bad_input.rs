@@ -234,6 +234,44 @@ fn a_description_that_nobody_reads_to_its_end_is_no_fault() {
     assert!(status.success(), "{status}");
 }
 
+/// What `run` would refuse is not called good before.
+#[test]
+fn a_config_whose_network_is_none_or_that_run_refuses_fails_its_check() {
+    let dir = folder();
+    std::fs::write(dir.path().join("junk.onnx"), "hello").unwrap();
+    let check = |text: &str| {
+        std::fs::write(dir.path().join("camera.toml"), text).unwrap();
+        frostglass().args(["check", "--config", "camera.toml"]).current_dir(dir.path()).assert()
+    };
+    let run = check("[faces]\nmodel = { family = \"yunet\", path = \"junk.onnx\" }\n").code(1);
+    assert!(told(&run).contains("junk.onnx"), "{}", told(&run));
+    let run = check("[camera]\nsource = \"clip.mp4\"\n[faces]\nredact = \"mosaic\"\n").code(1);
+    let said = String::from_utf8_lossy(&run.get_output().stdout).into_owned();
+    assert!(said.contains("refuses") && said.contains("mosaic"), "{said}");
+    check("[camera]\nsource = \"clip.mp4\"\n").success();
+}
+
+#[test]
+fn a_folder_without_a_picture_is_no_success() {
+    let dir = folder();
+    std::fs::create_dir(dir.path().join("empty")).unwrap();
+    std::fs::create_dir(dir.path().join("letters")).unwrap();
+    std::fs::write(dir.path().join("letters/a.txt"), "Dear reader").unwrap();
+    for (name, says) in [("empty", "no picture and no clip"), ("letters", "1 file of another kind")] {
+        let run = frostglass().args(["redact", name, "-o", "out"]).current_dir(dir.path()).assert().code(1);
+        assert!(told(&run).contains(name) && told(&run).contains(says), "{}", told(&run));
+        assert!(!dir.path().join("out").exists());
+    }
+}
+
+#[test]
+fn a_name_that_promises_another_kind_of_file_is_told() {
+    let dir = folder();
+    scene(64, 64, 1).save(dir.path().join("a.png")).unwrap();
+    let run = frostglass().args(["redact", "a.png", "-o", "b.mp4"]).current_dir(dir.path()).assert().success();
+    assert!(told(&run).contains("written as PNG, whatever its name says"), "{}", told(&run));
+}
+
 #[test]
 fn a_closed_pipe_ends_cleanly() {
     let shell = format!(

@@ -8,9 +8,10 @@ use clap::{Args, ValueEnum};
 use frostglass_calibration::bootstrap::Bootstrap;
 use frostglass_calibration::labels;
 use frostglass_calibration::leak::{Counted, Settings, WorstLeaks, contact_sheet, measure};
+use frostglass_calibration::outputs;
 use image::ImageFormat;
 
-use super::{not_negative, print_report, progress_bar, share, write_file};
+use super::{not_negative, print_report, progress_bar, rounds, share, write_file};
 
 /// So many leaks are shown on a contact sheet.
 const SHOWN: usize = 24;
@@ -31,10 +32,10 @@ pub(crate) struct LeakArgs {
     #[arg(long, value_enum, default_value = "faces")]
     target: Target,
     /// A box of which less than this share was changed is leaked
-    #[arg(long, default_value = "0.9", value_parser = share)]
+    #[arg(long, default_value = "0.9", value_parser = share, allow_negative_numbers = true)]
     threshold: f64,
     /// Growth of each box, per side and in shares of its size, that does not count as over-redaction
-    #[arg(long, default_value = "0.5", value_parser = not_negative)]
+    #[arg(long, default_value = "0.5", value_parser = not_negative, allow_negative_numbers = true)]
     margin: f64,
     /// Write the figures as JSON; "-" is standard output (the table then goes to standard error)
     #[arg(long, value_name = "FILE")]
@@ -46,7 +47,7 @@ pub(crate) struct LeakArgs {
     #[arg(long, value_name = "FILE.png")]
     contact_sheet: Option<PathBuf>,
     /// Rounds of the bootstrap
-    #[arg(long, default_value = "1000", value_name = "N")]
+    #[arg(long, default_value = "1000", value_name = "N", value_parser = rounds)]
     rounds: usize,
     /// Seed of the bootstrap
     #[arg(long, default_value = "1927", value_name = "N")]
@@ -61,6 +62,9 @@ enum Target {
 
 /// Measures, and writes what was asked for.
 pub(crate) fn leak(args: &LeakArgs) -> anyhow::Result<()> {
+    let inputs = args.labels.iter().chain([&args.original, &args.redacted]);
+    let outputs = [&args.json, &args.per_face, &args.contact_sheet].map(Option::as_deref);
+    outputs::spare(outputs, inputs.map(PathBuf::as_path))?;
     let labels = labels::read(&args.labels)?;
     let settings = Settings {
         counted: match args.target {

@@ -15,9 +15,19 @@ pub(crate) use self::leak::{LeakArgs, leak};
 pub(crate) use self::motion::{MotionArgs, motion};
 pub(crate) use self::thresholds::{ThresholdsArgs, thresholds};
 
+/// The command line asked for something that makes no sense.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct WrongUse(pub(crate) String);
+
 pub(crate) fn share(text: &str) -> Result<f64, String> {
     let share = text.parse().map_err(|error| format!("{error}"))?;
     if (0.0..=1.0).contains(&share) { Ok(share) } else { Err("expected a share between 0 and 1".into()) }
+}
+
+pub(crate) fn rounds(text: &str) -> Result<usize, String> {
+    let rounds = text.parse().map_err(|error| format!("{error}"))?;
+    if rounds >= 100 { Ok(rounds) } else { Err("expected 100 or more: fewer draws give no interval".into()) }
 }
 
 pub(crate) fn not_negative(text: &str) -> Result<f64, String> {

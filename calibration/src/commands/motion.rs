@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::Args;
 use frostglass::capture::Rate;
 use frostglass::config::Config;
-use frostglass_calibration::motion;
+use frostglass_calibration::{motion, outputs};
 use indicatif::ProgressBar;
 
 use super::write_file;
@@ -39,6 +39,7 @@ fn sensitivity(text: &str) -> Result<f32, String> {
 }
 
 pub(crate) fn motion(args: &MotionArgs) -> anyhow::Result<()> {
+    outputs::spare([args.svg.as_deref()], [args.clip.as_path()].into_iter().chain(args.config.as_deref()))?;
     let config = match &args.config {
         Some(path) => Config::read(path).map_err(|error| anyhow::anyhow!("{}", error.rendered()))?,
         None => Config::default_for_files(),

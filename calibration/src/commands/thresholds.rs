@@ -9,10 +9,11 @@ use frostglass::capture::{Kind, kind_of};
 use frostglass::config::Config;
 use frostglass_calibration::bootstrap::Bootstrap;
 use frostglass_calibration::labels::{self, Labelled};
+use frostglass_calibration::outputs;
 use frostglass_calibration::thresholds::{Choice, Curves, Settings, candidates, svg, sweep};
 use frostglass_models::Runtime;
 
-use super::{not_negative, print_report, progress_bar, share, write_file};
+use super::{WrongUse, not_negative, print_report, progress_bar, rounds, share, write_file};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -23,7 +24,9 @@ a folder of pictures whose labels have none is looked at as stills are, at thoro
 takes seconds for each. With --recall, the TOML goes to standard output and the table to
 standard error; when no setting reaches it, the exit code is 1.
 
-  frostglass-calibrate thresholds --labels gt.jsonl --pictures pictures/ -o curve.svg --recall 0.95 >> my.toml")]
+  frostglass-calibrate thresholds --labels gt.jsonl --pictures pictures/ -o curve.svg --recall 0.95
+
+What it prints is a `[faces]` table: where your config has one already, put its two lines there.")]
 pub(crate) struct ThresholdsArgs {
     /// Labels: JSON lines with "image", "width", "height", and "faces" of "x", "y", "w", "h" in pixels
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
@@ -47,13 +50,13 @@ pub(crate) struct ThresholdsArgs {
     #[arg(long, default_value = "0", value_parser = not_negative, value_name = "PIXELS")]
     smallest: f64,
     /// Growth of each label, per side and in shares of its size, that does not count as over-redaction
-    #[arg(long, default_value = "0.5", value_parser = not_negative)]
+    #[arg(long, default_value = "0.5", value_parser = not_negative, allow_negative_numbers = true)]
     spared: f64,
     /// Write the curves as JSON; "-" is standard output (not together with --recall)
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Rounds of the bootstrap
-    #[arg(long, default_value = "1000", value_name = "N")]
+    #[arg(long, default_value = "1000", value_name = "N", value_parser = rounds)]
     rounds: usize,
     /// Seed of the bootstrap
     #[arg(long, default_value = "1927", value_name = "N")]
@@ -79,6 +82,8 @@ impl From<Detail> for frostglass_models::Detail {
 
 /// Measures, draws, and chooses where that is asked for.
 pub(crate) fn thresholds(args: &ThresholdsArgs) -> anyhow::Result<()> {
+    let inputs = args.labels.iter().chain([&args.pictures]).chain(&args.config);
+    outputs::spare([Some(args.output.as_path()), args.json.as_deref()], inputs.map(PathBuf::as_path))?;
     let labels = labels::read(&args.labels)?;
     let settings = settings(args, are_stills(&labels, &args.pictures))?;
     let runtime = Runtime::load()?;
@@ -116,7 +121,8 @@ fn are_stills(labels: &[Labelled], pictures: &Path) -> bool {
 
 fn settings(args: &ThresholdsArgs, stills: bool) -> anyhow::Result<Settings> {
     if args.recall.is_some() && args.json.as_deref().is_some_and(|file| file.as_os_str() == "-") {
-        bail!("--json - and --recall both want standard output: name a file for the curves");
+        let what = "--json - and --recall both want standard output: name a file for the curves";
+        return Err(WrongUse(what.to_owned()).into());
     }
     let config = args.config.as_ref().map_or_else(|| Ok(Config::default_for_files()), |file| Config::read(file))?;
     let mut settings = Settings {

@@ -36,7 +36,7 @@ impl fmt::Display for Report {
         writeln!(
             f,
             "95 %: bootstrap over {0}, {1} rounds, seed {2}; over {0} that are all alike (none leaked, or all): Wilson; over \
-             a single one: none\n",
+             fewer than 30: the wider of both; over a single one: none\n",
             self.bootstrap_units, self.bootstrap_rounds, self.bootstrap_seed
         )?;
         writeln!(
@@ -80,7 +80,7 @@ fn write_tracks(f: &mut fmt::Formatter<'_>, tracks: &Tracks) -> fmt::Result {
         let interval = format!("{:.1} – {:.1}", low * 100.0, high * 100.0);
         format!("{name:<28} {n:>6} {leaked:>6} {:>7.1} {interval:>15}", 100.0 * leaked as f64 / n as f64)
     };
-    let drawn = tracks.interval.filter(|interval| interval.method == Method::Bootstrap);
+    let drawn = tracks.interval.filter(|interval| interval.method != Method::Wilson);
     let drawn =
         drawn.map_or_else(String::new, |interval| format!("; drawn by bootstrap: {} %", interval.written(100.0, 1)));
     writeln!(f, "\ntracks with at least one leaked frame (95 %: Wilson, each track a case{drawn})")?;

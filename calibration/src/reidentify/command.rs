@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Choice, Embedder, Input, Report, Settings, attack};
-use crate::labels;
+use crate::{labels, outputs};
 
 /// What the command is asked.
 #[derive(Debug, clap::Args)]
@@ -68,9 +68,14 @@ fn between<const LOW: i32, const HIGH: i32>(text: &str) -> Result<f32, String> {
 /// # Errors
 /// Labels, frames or network that can not be used; a control that was not matched far above chance.
 pub fn command(args: &Args) -> anyhow::Result<()> {
-    if args.zoom < 0.5 || args.scale == 0.0 {
-        bail!("--zoom below 0.5 shows no face, --scale 0 shows black");
+    if args.zoom < 0.5 {
+        bail!("--zoom {}: below 0.5 no face is seen", args.zoom);
     }
+    if args.scale == 0.0 {
+        bail!("--scale 0: the network would see black");
+    }
+    let inputs = args.labels.iter().chain([&args.original, &args.network]);
+    outputs::spare([args.json.as_deref()], inputs.map(PathBuf::as_path))?;
     let labels = labels::read(&args.labels)?;
     let input = Input { bgr: args.bgr, mean: args.mean, scale: args.scale };
     let mut network = Embedder::load(&args.network, input)?;

@@ -33,8 +33,9 @@ pub struct Choice {
     pub margin: f32,
 }
 
-/// The points that reach a recall, that with the least over-redaction first; of equal ones the faster detail, then the
-/// higher score.
+/// The points that reach a recall, that with the least over-redaction first. Where as much is painted, to the hundredth of a
+/// percent that people are shown, the faster detail comes first, then the higher recall, then the higher score: a score at
+/// the edge of a cliff saves nothing.
 #[must_use]
 pub fn candidates(curves: &Curves, settings: &Settings, wanted: f64) -> Vec<Candidate> {
     let all = settings.details.iter().zip(&curves.curves);
@@ -46,8 +47,10 @@ pub fn candidates(curves: &Curves, settings: &Settings, wanted: f64) -> Vec<Cand
         Detail::Thorough => 2,
     };
     reach.sort_by(|a, b| {
-        let over = a.point.over_redaction.total_cmp(&b.point.over_redaction);
-        over.then(cost(a.detail).cmp(&cost(b.detail))).then(b.point.score.total_cmp(&a.point.score))
+        let shown = |point: &Point| (point.over_redaction * 10_000.0).round();
+        let over = shown(&a.point).total_cmp(&shown(&b.point));
+        let safer = b.point.recall.total_cmp(&a.point.recall);
+        over.then(cost(a.detail).cmp(&cost(b.detail))).then(safer).then(b.point.score.total_cmp(&a.point.score))
     });
     reach
 }
@@ -139,6 +142,15 @@ mod tests {
         assert_eq!(best(0.9), Some((Detail::Fast, 0.2)));
         assert_eq!(best(0.95), Some((Detail::Thorough, 0.2)));
         assert_eq!(best(0.98), None);
+    }
+
+    #[test]
+    fn of_scores_that_paint_as_much_the_safer_one_is_taken() {
+        let (mut curves, settings) = curves();
+        curves.curves[0].points =
+            vec![point(0.5, 1.0, 0.000_01), point(0.8, 1.0, 0.000_005), point(0.85, 0.99, 0.000_001)];
+        let best = candidates(&curves, &settings, 0.95)[0];
+        assert_eq!((best.detail, best.point.score), (Detail::Fast, 0.8));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use anyhow::{Context, bail};
 use frostglass_vault::Size;
 use serde::Serialize;
 
+use crate::capture::{self, OpenOptions, Opened};
 use crate::event::{Event, Health};
 
 /// Frames are counted from here on: networks are loaded, and pages were touched.
@@ -26,7 +27,7 @@ const HIGHEST: u32 = 240;
 #[derive(Debug, Serialize)]
 pub(super) struct Live {
     /// Frames a second of the source.
-    fps: u32,
+    fps: f64,
     look_ahead: u32,
     seconds: f64,
     /// Frames that were handed to the ways out.
@@ -53,17 +54,29 @@ pub(super) fn measure(size: Size, source: Option<&Path>) -> anyhow::Result<Vec<L
     let folder = tempfile::tempdir().context("making a temporary folder failed")?;
     let runs = [(30, 0), (30, 3), (HIGHEST, 3)];
     let run = |(fps, look_ahead)| {
-        eprintln!("frostglass: measuring the live path at {size}, {fps} frames a second, look-ahead {look_ahead}");
-        let source = match source {
-            Some(source) if fps == 30 => fs::canonicalize(source).with_context(|| source.display().to_string())?,
-            _ => scene(folder.path(), size, fps)?,
+        let (source, fps) = match source {
+            Some(source) if fps == 30 => {
+                let path = fs::canonicalize(source).with_context(|| source.display().to_string())?;
+                (path, own_rate(source)?.unwrap_or(f64::from(fps)))
+            }
+            _ => (scene(folder.path(), size, fps)?, f64::from(fps)),
         };
+        eprintln!("frostglass: measuring the live path at {size}, {fps:.2} frames a second, look-ahead {look_ahead}");
         live(folder.path(), &source, fps, look_ahead)
     };
     runs.into_iter().map(run).collect()
 }
 
-fn live(folder: &Path, source: &Path, fps: u32, look_ahead: u32) -> anyhow::Result<Live> {
+/// Frames a second that a clip states.
+fn own_rate(clip: &Path) -> anyhow::Result<Option<f64>> {
+    let rate = match capture::open(clip, &OpenOptions::default())? {
+        Opened::Moving(moving) => moving.source.rate(),
+        Opened::Still(_) => bail!("{}: one picture is no camera; name a clip", clip.display()),
+    };
+    Ok(rate.map(|rate| f64::from(rate.frames) / f64::from(rate.seconds)))
+}
+
+fn live(folder: &Path, source: &Path, fps: f64, look_ahead: u32) -> anyhow::Result<Live> {
     let config = folder.join("bench.toml");
     let text = format!(
         "[camera]\nsource = {:?}\nrepeat = true\n[hold]\nframes = {look_ahead}\n[emit]\njsonl = \"-\"\n[log]\nlevel = \"error\"\n",
@@ -131,9 +144,10 @@ impl Live {
             list.join(", ")
         };
         format!(
-            "live at {fps}/s, look-ahead {look_ahead}: p50/p95/p99 {p50_ms:.1}/{p95_ms:.1}/{p99_ms:.1} ms from capture to \
+            "live at {fps}/s, look-ahead {look_ahead}, after {} s: p50/p95/p99 {p50_ms:.1}/{p95_ms:.1}/{p99_ms:.1} ms from capture to \
              the ways out, {:.1} % masked whole, {clear_per_second:.1} clear frames a second\n  memory: {} (sum {:.0} MiB)\n  \
              of one core: {}",
+            WARM_UP.as_secs(),
             100.0 * masked_share,
             parts(&self.resident_mib, 1.0, " MiB"),
             self.resident_sum_mib,

@@ -1,4 +1,7 @@
 //! `frostglass check`: proves a config, and says in plain words what it does.
+//!
+//! **Invariant.** What it calls good, `run` does not refuse: the networks are loaded and prove themselves here as there. A camera
+//! that is not plugged in at the moment is said, and is no fault of the config.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -8,7 +11,7 @@ use clap::Args;
 use frostglass_models::NetworkFile;
 
 use super::Done;
-use super::networks::{Medium, detail, face_networks};
+use super::networks::{Medium, Networks, detail, face_networks};
 use crate::config::{CameraSource, Config};
 
 /// Arguments of `frostglass check`.
@@ -49,13 +52,20 @@ pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<Done> {
         }
         _ => String::new(),
     };
-    let text = format!("{described}Looks: {}\n{missing}", looks.to_lowercase());
+    // A config without a source is one for files.
+    let refused = config.camera.source.as_ref().and_then(|_| super::servable(&config).err());
+    let refusal = match &refused {
+        Some(why) if config.not_yet().is_empty() => format!("`run` refuses: {why}\n"),
+        _ => String::new(),
+    };
+    let text = format!("{described}Looks: {}\n{missing}{refusal}", looks.to_lowercase());
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         // Whoever read the beginning had enough of it, as `head` does.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
         written => written.context("standard output")?,
     }
-    Ok(Done::Whole)
+    Networks::find(&config, Medium::Live)?.inspector(1)?;
+    Ok(if refused.is_some() || !config.not_yet().is_empty() { Done::InPart } else { Done::Whole })
 }
 
 fn network_line(network: &NetworkFile, on: &str) -> anyhow::Result<String> {

@@ -73,6 +73,14 @@ pub(crate) fn redact(args: &RedactArgs) -> anyhow::Result<Done> {
         let why = "a picture shows nothing that moves, so that nothing would be hidden for it";
         return Err(WrongUse(format!("{input}: [moving] redact = true is for clips: {why}; leave it out")).into());
     }
+    if plan.stills.is_empty() && plan.clips.is_empty() && plan.failed.is_empty() {
+        let inputs: Vec<_> = args.inputs.iter().map(|input| input.display().to_string()).collect();
+        let skipped = match plan.skipped.len() {
+            0 => String::new(),
+            skipped => format!(", only {} of another kind", plural(skipped as u64, "file")),
+        };
+        bail!("{}: no picture and no clip in it{skipped}; nothing was done", inputs.join(", "));
+    }
     let mut work = Work {
         stop: stop_on_signals()?,
         overwrite: if args.force { Overwrite::Force } else { Overwrite::Refuse },

@@ -83,14 +83,18 @@ fn redact_still(
     let mut output = Output::create(&job.output, overwrite, std::slice::from_ref(&job.input))?;
     let mut source = crate::capture::open_still(&job.input)?;
     let format = source.format();
-    let kind = PictureKind::from_path(&job.output).unwrap_or_else(|| own_kind(source.container()));
+    let named = PictureKind::from_path(&job.output);
+    let kind = named.unwrap_or_else(|| own_kind(source.container()));
     let zones = Arc::new(Zones::new(&hidden_zones(config), format));
 
     let mut blank = Pool::new(format, 1).blank().context("no memory for the picture")?;
     if source.read(&mut blank)?.is_none() {
         bail!("{}: there is no picture in it", job.input.display());
     }
-    let notes = source.notes().to_vec();
+    let mut notes = source.notes().to_vec();
+    if named.is_none() && job.output.extension() != job.input.extension() {
+        notes.push(format!("written as {}, whatever its name says", format!("{kind:?}").to_uppercase()));
+    }
     drop(source);
     let mut raw = blank.expose(Stamp { sequence: 0, time: Duration::ZERO }, &zones);
     let findings = inspector.inspect(raw.lend());
