@@ -80,10 +80,10 @@ fn what_can_not_be_measured_ends_with_1_and_says_why() {
             labels: "{\"image\":\"solvay.jpg\"}\n\n{\"image\":",
             original: ".",
             redacted: ".",
-            says: "gt.jsonl:3: not a label: no JSON at column 9 while parsing a value, column 9",
+            says: "gt.jsonl:3: not a label: no JSON at column 9",
         },
         Case {
-            labels: r#"{"image":"solvay.jpg","width":1600,"height":1158}"#,
+            labels: r#"{"image":"solvay.jpg","width":1600,"height":1158,"faces":[]}"#,
             original: ".",
             redacted: ".",
             says: "gt.jsonl:1: labelled as 1600×1158, but ",
