@@ -9,6 +9,7 @@ Files are told apart by their content: what benches/compare/compare.py wrote has
 """
 
 import argparse
+import itertools
 import json
 from pathlib import Path
 
@@ -88,7 +89,7 @@ def bench(result):
                 f"Tracks cost {path['track_over_rest']:.2f} of what the other stages cost; with 24 faces, eight of them lost in "
                 f"each frame, and 12 persons {path['busy_track_over_rest']:.2f} ({path['busy_track_p50_us']:.0f} µs).")
     if result.get("schedule"):
-        parts.append("What looks at which frame: " + "; ".join(result["schedule"]) + ".")
+        parts.append("What looks at which frame: " + "; ".join(map(counted, result["schedule"])) + ".")
     if result.get("live"):
         once = all(run["shared_counted_once"] for run in result["live"])
         parts += [
@@ -165,6 +166,14 @@ def brackets(low, high):
 def over(leak):
     share = leak.get("over_redaction")
     return f"{100 * share['share_of_non_target_pixels']:.2f} %" if share else "–"
+
+
+def counted(looks):
+    """Looks of one size one behind the other, as a number of them."""
+    head, _, sizes = looks.rpartition(", ")
+    runs = [(size, len(list(same))) for size, same in itertools.groupby(sizes.split(" + "))]
+    sizes = " + ".join(size if count == 1 else f"{count} of {size}" for size, count in runs)
+    return f"{head}, {sizes}" if head else sizes
 
 
 def table(rows, head):
