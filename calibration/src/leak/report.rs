@@ -5,7 +5,8 @@
 //!
 //! Two intervals stand beside a rate. `ci95` is Wilson's (1927) and takes each face for itself, as if it were a case of its
 //! own. The other draws whole tracks (or pictures), which is what fails together; where none or all of the faces leaked, it
-//! is Wilson's over these tracks (or pictures), and of a single one there is none. Its `method` says which.
+//! is Wilson's over these tracks (or pictures), of fewer than thirty it is never narrower than that, and of a single one there is
+//! none. Its `method` says which.
 
 use std::collections::BTreeMap;
 use std::path::Path;
