@@ -81,11 +81,8 @@ fn write_tracks(f: &mut fmt::Formatter<'_>, tracks: &Tracks) -> fmt::Result {
         format!("{name:<28} {n:>6} {leaked:>6} {:>7.1} {interval:>15}", 100.0 * leaked as f64 / n as f64)
     };
     let drawn = tracks.interval.filter(|interval| interval.method != Method::Wilson);
-    let drawn = drawn.map_or_else(String::new, |interval| {
-        let how =
-            if interval.method == Method::Bootstrap { "drawn by bootstrap" } else { "the wider of it and bootstrap" };
-        format!("; {how}: {} %", interval.written(100.0, 1))
-    });
+    let drawn =
+        drawn.map_or_else(String::new, |interval| format!("; drawn by bootstrap: {} %", interval.written(100.0, 1)));
     writeln!(f, "\ntracks with at least one leaked frame (95 %: Wilson, each track a case{drawn})")?;
     writeln!(f, "{}", row("all tracks", tracks.n, tracks.with_any_leaked_frame, tracks.ci95))?;
     for (name, group) in tracks.by_height.iter().filter(|(_, group)| group.n > 0) {
