@@ -15,14 +15,15 @@ use frostglass_vault::{Redactor, Zones};
 use crate::capture::Rate;
 use crate::clock::{Clock, SystemClock};
 use crate::commands::{
-    Medium, Networks, all_cores, hidden_zones, live_limits, open_camera, policy, summary, with_watch,
+    Medium, Networks, all_cores, hidden_zones, live_limits, open_camera, open_foreign, policy, reach, summary,
+    with_watch,
 };
 use crate::config::Config;
 use crate::event::Event;
 use crate::hatch::shared::{FrontEnd, Messages, SharedHatch, ToldFormat};
 use crate::metrics::Metrics;
 use crate::path::{Manners, PathError, Shared, Stages};
-use crate::sandbox::{Role, Stage, enter};
+use crate::sandbox::{Role, Walls};
 use crate::supervise::messages::{FromPixel, Start, ToPixel};
 use crate::wire::{Wire, WireError};
 
@@ -38,18 +39,21 @@ pub(crate) fn run(wire: Wire) -> anyhow::Result<ExitCode> {
     crate::commands::start_log(&config.log_level);
     let wire = Arc::new(wire);
     let stop = Arc::new(AtomicBool::new(false));
-    let mut missing = enter(Role::Pixel, Stage::Start);
+    let mut walls = Walls::first(Role::Pixel, start.walls)?;
+    let foreign = open_foreign(&config)?;
+    walls.before_anything_from_outside()?;
     let networks = Networks::find(&config, Medium::Live)?;
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let shared = Shared { clock: Arc::clone(&clock), metrics: Arc::default(), stop: Arc::clone(&stop) };
-    let camera = open_camera(&config, &start, &shared)?;
+    let camera = open_camera(&config, &start, &shared, foreign)?;
     let format = camera.source.format();
     // What a driver or a clip says of itself may be no rate at all.
     let told = camera.source.rate().filter(|&rate| ToldFormat::can_be(rate));
     let rate = told.unwrap_or(Rate { frames: config.camera.fps, seconds: 1 });
     let (mut hatch, end) = SharedHatch::new(format).context("making the ring of redacted frames failed")?;
-    missing.extend(enter(Role::Pixel, Stage::BeforeThreads));
+    let reach = reach(&config);
+    walls.before_threads(&reach);
 
     let zones = Arc::new(Zones::new(&hidden_zones(&config), format));
     let inspector = with_watch(networks.inspector((all_cores() / 2).max(1))?, &config, format, true);
@@ -61,13 +65,14 @@ pub(crate) fn run(wire: Wire) -> anyhow::Result<ExitCode> {
     };
     stand_up(&wire, &end, format, rate, camera.identity)?;
     drop(end);
-    missing.extend(enter(Role::Pixel, Stage::BeforeFrames));
 
     listen(Arc::clone(&wire), Arc::clone(&stop))?;
-    tell_health(Arc::clone(&wire), hatch.messages(), shared.clone(), missing)?;
+    tell_health(Arc::clone(&wire), hatch.messages(), shared.clone(), walls.missing().to_vec())?;
     let per_second = f64::from(rate.frames) / f64::from(rate.seconds);
     eprintln!("frostglass: {} at {per_second:.2} frames a second; Ctrl-C ends", format.size);
-    let ran = crate::path::run(camera.source, stages, &mut hatch, Manners::Live, &shared);
+    let ran = crate::path::run_behind(camera.source, stages, &mut hatch, Manners::Live, &shared, || {
+        walls.before_frames(&reach).map_err(|error| PathError::Walls(error.to_string()))
+    });
     let _ = hatch.messages().send(&Event::Health(shared.metrics.health(clock.wall())));
     eprintln!("frostglass: {}", summary(&shared.metrics));
     tell_end(&wire, &ran, stop.load(Ordering::Relaxed));

@@ -31,22 +31,28 @@ pub struct FfmpegSource {
     ended: bool,
 }
 
-/// Starts the `ffmpeg` on PATH on a local file; `what` says what is in it, for the message when there is none.
+/// Starts the `ffmpeg` on PATH on a local file, which it plays once or for ever; `what` says what is in it, for the message
+/// when there is none.
 ///
 /// # Errors
 /// When there is no ffmpeg, or it cannot decode a first frame.
-pub fn open_by_ffmpeg(path: &Path, what: &str) -> Result<FfmpegSource, CaptureError> {
-    start(OsStr::new("ffmpeg"), path, what)
+pub fn open_by_ffmpeg(path: &Path, what: &str, repeat: bool) -> Result<FfmpegSource, CaptureError> {
+    start(OsStr::new("ffmpeg"), path, what, repeat)
 }
 
-fn start(program: &OsStr, path: &Path, what: &str) -> Result<FfmpegSource, CaptureError> {
+fn start(program: &OsStr, path: &Path, what: &str, repeat: bool) -> Result<FfmpegSource, CaptureError> {
     let shown = path.display().to_string();
+    if !crate::sandbox::programs_can_be_started() {
+        let advice = "convert it to plain H.264: behind its walls this process starts no program".to_owned();
+        return Err(CaptureError::Unsupported { path: shown, what: what.to_owned(), advice });
+    }
     let absolute = std::path::absolute(path).map_err(io_error(&shown, "finding"))?;
     // With the prefix nothing in a file's name is an option or a protocol ("-y.avi", "concat:a|b").
     let mut address = OsString::from("file:");
     address.push(absolute);
     let mut child = Command::new(program)
-        .args(["-nostdin", "-hide_banner", "-v", "error", "-protocol_whitelist", "file", "-i"])
+        .args(["-nostdin", "-hide_banner", "-v", "error", "-protocol_whitelist", "file"])
+        .args(["-stream_loop", if repeat { "-1" } else { "0" }, "-i"])
         .arg(address)
         .args(["-map", "0:v:0", "-an", "-sn", "-dn", "-vf", PROGRESSIVE])
         .args(["-f", "yuv4mpegpipe", "-pix_fmt", "yuv420p", "pipe:1"])
@@ -204,7 +210,7 @@ mod tests {
 
     #[test]
     fn without_ffmpeg_the_codec_and_a_way_out_are_named() {
-        let error = start(OsStr::new("/nowhere/ffmpeg"), Path::new("clip.mkv"), "Matroska").err().unwrap();
+        let error = start(OsStr::new("/nowhere/ffmpeg"), Path::new("clip.mkv"), "Matroska", false).err().unwrap();
         assert!(matches!(error, CaptureError::NoFfmpeg { .. }));
         let text = error.to_string();
         assert!(text.contains("Matroska") && text.contains("install ffmpeg"), "{text}");
@@ -213,12 +219,12 @@ mod tests {
     #[test]
     fn a_good_end_is_an_end_and_a_bad_one_is_a_fault_with_its_words() {
         let (_folder, program) = stand_in(FRAME);
-        let mut source = start(program.as_os_str(), Path::new("clip.avi"), "AVI").unwrap();
+        let mut source = start(program.as_os_str(), Path::new("clip.avi"), "AVI", false).unwrap();
         let (frames, faults) = drain(&mut source);
         assert_eq!((frames.len(), faults.len()), (1, 0), "{faults:?}");
 
         let (_folder, program) = stand_in(&format!("{FRAME}; echo 'packet 7 is corrupt' >&2; exit 3"));
-        let mut source = start(program.as_os_str(), Path::new("clip.avi"), "AVI").unwrap();
+        let mut source = start(program.as_os_str(), Path::new("clip.avi"), "AVI", false).unwrap();
         let (frames, faults) = drain(&mut source);
         assert_eq!((frames.len(), faults.len()), (1, 1));
         let text = faults[0].to_string();
@@ -229,7 +235,7 @@ mod tests {
     #[test]
     fn words_of_fault_at_a_good_end_are_a_fault() {
         let (_folder, program) = stand_in(&format!("{FRAME}; echo 'File ended prematurely' >&2"));
-        let mut source = start(program.as_os_str(), Path::new("clip.mkv"), "Matroska").unwrap();
+        let mut source = start(program.as_os_str(), Path::new("clip.mkv"), "Matroska", false).unwrap();
         let (frames, faults) = drain(&mut source);
         assert_eq!((frames.len(), faults.len()), (1, 1));
         assert!(faults[0].to_string().contains("File ended prematurely"), "{}", faults[0]);
@@ -238,19 +244,19 @@ mod tests {
     #[test]
     fn a_cut_pipe_and_an_early_end_are_faults() {
         let (_folder, program) = stand_in(&format!("{FRAME}; printf 'FRAME\\nab'"));
-        let mut source = start(program.as_os_str(), Path::new("clip.avi"), "AVI").unwrap();
+        let mut source = start(program.as_os_str(), Path::new("clip.avi"), "AVI", false).unwrap();
         let (frames, faults) = drain(&mut source);
         assert_eq!((frames.len(), faults.len()), (1, 1));
 
         let (_folder, program) = stand_in("echo 'no such codec' >&2; exit 1");
-        let error = start(program.as_os_str(), Path::new("clip.avi"), "AVI").err().unwrap();
+        let error = start(program.as_os_str(), Path::new("clip.avi"), "AVI", false).err().unwrap();
         assert!(error.to_string().contains("no such codec"), "{error}");
     }
 
     #[test]
     fn the_file_name_is_never_an_option_or_a_protocol() {
         let (_folder, program) = stand_in(&format!("printf '%s\\n' \"$@\" > \"$(dirname \"$0\")/said\"; {FRAME}"));
-        let _source = start(program.as_os_str(), Path::new("-y.avi"), "AVI").unwrap();
+        let _source = start(program.as_os_str(), Path::new("-y.avi"), "AVI", false).unwrap();
         let said = std::fs::read_to_string(program.with_file_name("said")).unwrap();
         let after = said.lines().skip_while(|line| *line != "-i").nth(1).unwrap();
         assert!(after.starts_with("file:/") && after.ends_with("/-y.avi"), "{after}");
@@ -259,7 +265,7 @@ mod tests {
     #[test]
     fn it_is_ended_when_nobody_reads_any_more() {
         let (_folder, program) = stand_in(&format!("echo $$ > \"$(dirname \"$0\")/pid\"; {FRAME}; exec sleep 1000"));
-        let source = start(program.as_os_str(), Path::new("clip.avi"), "AVI").unwrap();
+        let source = start(program.as_os_str(), Path::new("clip.avi"), "AVI", false).unwrap();
         let pid = std::fs::read_to_string(program.with_file_name("pid")).unwrap();
         let process = format!("/proc/{}", pid.trim());
         assert!(Path::new(&process).exists());

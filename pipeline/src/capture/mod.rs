@@ -32,6 +32,7 @@ pub mod y4m;
 pub use error::CaptureError;
 pub use kind::{Kind, kind_of};
 pub use mjpeg::{FrameFault, JpegFrameDecoder};
+pub(crate) use open::takes_ffmpeg;
 pub use open::{Container, MovingSource, OpenOptions, Opened, open, open_stdin};
 pub use paced::Paced;
 pub use rotate::{Rotated, Turn};

@@ -55,6 +55,11 @@ pub(super) fn open_mp4(path: &Path) -> Result<Clip, Refusal> {
     Ok(Clip { source, notes })
 }
 
+/// Whether its pictures are of a codec that is not read here. Nothing is decoded.
+pub(super) fn is_foreign(path: &Path) -> bool {
+    matches!(Demuxer::open(path), Err(Refusal::Foreign(_)))
+}
+
 /// The frames of the clip's picture track, as they are stored.
 struct Mp4Source {
     path: String,

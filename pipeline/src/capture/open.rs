@@ -76,7 +76,8 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Opened, CaptureError> 
         return open_still(path).map(Opened::Still);
     }
     let mut moving = open_moving(path, kind, options)?;
-    if options.repeat {
+    // What ffmpeg decodes it also repeats: it is started once.
+    if options.repeat && !takes_ffmpeg(path) {
         let (path, options) = (path.to_owned(), *options);
         moving.source = Box::new(Repeat::new(moving.source, move || Ok(open_moving(&path, kind, &options)?.source)));
     }
@@ -115,8 +116,8 @@ fn open_moving(path: &Path, kind: Option<Kind>, options: &OpenOptions) -> Result
             let source = open_mjpeg(path, options.fps)?;
             Ok(MovingSource { notes: source.notes().to_vec(), source: Box::new(source), container: Container::Mjpeg })
         }
-        Kind::Mp4 => open_mp4(path),
-        Kind::OtherClip(name) => by_ffmpeg(path, name, Container::Other),
+        Kind::Mp4 => open_mp4(path, options.repeat),
+        Kind::OtherClip(name) => by_ffmpeg(path, name, Container::Other, options.repeat),
         Kind::OtherPicture(name) => {
             let advice = "convert it to JPEG, PNG or WebP".to_owned();
             Err(CaptureError::Unsupported { path: shown(), what: format!("a {name} picture"), advice })
@@ -126,23 +127,38 @@ fn open_moving(path: &Path, kind: Option<Kind>, options: &OpenOptions) -> Result
 }
 
 #[cfg(feature = "h264")]
-fn open_mp4(path: &Path) -> Result<MovingSource, CaptureError> {
+fn open_mp4(path: &Path, repeat: bool) -> Result<MovingSource, CaptureError> {
     use super::mp4::{Clip, Refusal, open_mp4};
 
     match open_mp4(path) {
         Ok(Clip { source, notes }) => Ok(MovingSource { source, notes, container: Container::Mp4 }),
-        Err(Refusal::Foreign(what)) => by_ffmpeg(path, &what, Container::Mp4),
+        Err(Refusal::Foreign(what)) => by_ffmpeg(path, &what, Container::Mp4, repeat),
         Err(Refusal::Fault(fault)) => Err(fault),
     }
 }
 
 #[cfg(not(feature = "h264"))]
-fn open_mp4(path: &Path) -> Result<MovingSource, CaptureError> {
-    by_ffmpeg(path, "an MP4 (this program was built without H.264)", Container::Mp4)
+fn open_mp4(path: &Path, repeat: bool) -> Result<MovingSource, CaptureError> {
+    by_ffmpeg(path, "an MP4 (this program was built without H.264)", Container::Mp4, repeat)
 }
 
-fn by_ffmpeg(path: &Path, what: &str, container: Container) -> Result<MovingSource, CaptureError> {
-    let source = open_by_ffmpeg(path, what)?;
+/// Whether ffmpeg will be needed, as far as that shows without decoding anything.
+pub(crate) fn takes_ffmpeg(path: &Path) -> bool {
+    if path.is_dir() {
+        return false;
+    }
+    match kind_of(path) {
+        Ok(Kind::OtherClip(_)) => true,
+        #[cfg(feature = "h264")]
+        Ok(Kind::Mp4) => super::mp4::is_foreign(path),
+        #[cfg(not(feature = "h264"))]
+        Ok(Kind::Mp4) => true,
+        _ => false,
+    }
+}
+
+fn by_ffmpeg(path: &Path, what: &str, container: Container, repeat: bool) -> Result<MovingSource, CaptureError> {
+    let source = open_by_ffmpeg(path, what, repeat)?;
     Ok(MovingSource { notes: source.notes(), source: Box::new(source), container })
 }
 

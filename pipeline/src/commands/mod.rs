@@ -23,7 +23,7 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use hides::{hides, summary, uncovered};
 pub(crate) use networks::{Medium, Networks, all_cores, hidden_zones, live_limits, policy, with_watch};
-pub(crate) use run::{open_camera, servable};
+pub(crate) use run::{open_camera, open_foreign, reach, servable};
 
 /// Decides what may leave a camera: blurs faces, paints over zones, lets out only redacted frames and motion events.
 #[derive(Debug, Parser)]

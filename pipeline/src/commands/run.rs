@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::config::{CameraSource, Config};
 use crate::metrics::Metrics;
 use crate::path::Shared;
+use crate::sandbox::Reach;
 use crate::supervise::messages::Start;
 use crate::supervise::teller::Teller;
 use crate::supervise::{FRONT, Orders, PIXEL};
@@ -29,7 +30,7 @@ pub(crate) struct RunArgs {
     /// What to capture, hide and emit (TOML); examples/demo.toml replays a clip that is bundled
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Accepted; this version has no sandbox yet
+    /// Run without walls: whoever takes over a decoder or a network then reaches all that this user may reach
     #[arg(long)]
     without_sandbox: bool,
 }
@@ -41,7 +42,8 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Done> {
     start_log_to(&config.log_level, move || its_teller.clone());
     let reload = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(signal_hook::consts::SIGHUP, Arc::clone(&reload))?;
-    let orders = Orders { config: &args.config, stop: stop_on_signals()?, reload, teller };
+    let orders =
+        Orders { config: &args.config, stop: stop_on_signals()?, reload, walls: !args.without_sandbox, teller };
     let ended = crate::supervise::run(&orders);
     orders.teller.finish();
     Ok(if ended? { Done::Whole } else { Done::InPart })
@@ -100,10 +102,16 @@ pub(crate) struct OpenedCamera {
 }
 
 /// Opens what the config names: a camera, or a file played at its own pace.
-pub(crate) fn open_camera(config: &Config, start: &Start, shared: &Shared) -> anyhow::Result<OpenedCamera> {
+/// `foreign`: the clip that ffmpeg decodes, from [`open_foreign`].
+pub(crate) fn open_camera(
+    config: &Config,
+    start: &Start,
+    shared: &Shared,
+    foreign: Option<MovingSource>,
+) -> anyhow::Result<OpenedCamera> {
     match &config.camera.source {
         Some(CameraSource::Path(path)) if !is_device(path) => {
-            let MovingSource { source, notes, .. } = open_moving(path, config)?;
+            let MovingSource { source, notes, .. } = foreign.map_or_else(|| open_moving(path, config), Ok)?;
             for note in notes {
                 eprintln!("{}: {note}", path.display());
             }
@@ -123,6 +131,26 @@ pub(crate) fn open_camera(config: &Config, start: &Start, shared: &Shared) -> an
             let source = counted(turned(Box::new(camera.source), config)?, shared);
             Ok(OpenedCamera { source, identity: Some(camera.identity) })
         }
+    }
+}
+
+/// The clip that only ffmpeg reads, with its ffmpeg started: behind walls no program can be.
+pub(crate) fn open_foreign(config: &Config) -> anyhow::Result<Option<MovingSource>> {
+    match &config.camera.source {
+        Some(CameraSource::Path(path)) if !is_device(path) && capture::takes_ffmpeg(path) => {
+            open_moving(path, config).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// What the source opens as it goes: a folder its pictures, a repeated clip itself.
+pub(crate) fn reach(config: &Config) -> Reach {
+    match &config.camera.source {
+        Some(CameraSource::Path(path)) if !is_device(path) && (config.camera.repeat || path.is_dir()) => {
+            Reach(vec![path.clone()])
+        }
+        _ => Reach::default(),
     }
 }
 

@@ -32,7 +32,7 @@ use crate::config::Config;
 use crate::event::{self, Event, Fault, Masked, Policy};
 use crate::hatch::shared::{FrontEnd, SharedFront, ToldFormat};
 use crate::hatch::{Buffers, ReceivedFrame};
-use crate::sandbox::{Role, Stage, enter};
+use crate::sandbox::{Role, Walls};
 use crate::supervise::messages::{FromFront, Start, ToFront};
 use crate::wire::{Wire, WireError};
 
@@ -52,16 +52,16 @@ pub(crate) fn run(wire: Wire) -> anyhow::Result<ExitCode> {
     };
     let config = Config::prove(&start.text, &start.origin, &start.folder)?;
     crate::commands::start_log(&config.log_level);
-    let mut missing = enter(Role::Front, Stage::Start);
+    let walls = Walls::first(Role::Front, start.walls)?;
+    walls.before_anything_from_outside()?;
     let outlets = open(&config, &start)?;
-    missing.extend([Stage::BeforeThreads, Stage::BeforeFrames].iter().flat_map(|&stage| enter(Role::Front, stage)));
     wire.send(&FromFront::Ready, &[])?;
     let mut front = Front {
         outlets,
         pixel: None,
         video: None,
         buffers: Buffers::default(),
-        tally: Tally::new(missing),
+        tally: Tally::new(walls.missing().to_vec()),
         line: Line::default(),
         told: Instant::now(),
         health_due: Instant::now() + HEALTH_EVERY,

@@ -12,8 +12,8 @@ mod camera;
 mod desk;
 mod keeper;
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
@@ -81,6 +81,9 @@ pub enum PathError {
     /// The capturing thread died.
     #[error("the capturing thread died")]
     CaptureDied,
+    /// A wall that has to stand does not.
+    #[error("{0}")]
+    Walls(String),
     /// Nobody takes what comes out.
     #[error(transparent)]
     Closed(#[from] Closed),
@@ -109,6 +112,21 @@ pub fn run(
     manners: Manners,
     shared: &Shared,
 ) -> Result<(), PathError> {
+    run_behind(source, stages, hatch, manners, shared, || Ok(()))
+}
+
+/// The same, with walls that go up when all threads run and nothing was read.
+///
+/// # Errors
+/// As [`run`]; that of `walls`, and then nothing was read.
+pub fn run_behind(
+    source: Box<dyn Source>,
+    stages: Stages,
+    hatch: &mut dyn Hatch,
+    manners: Manners,
+    shared: &Shared,
+    walls: impl FnOnce() -> Result<(), PathError>,
+) -> Result<(), PathError> {
     let pool = Pool::new(source.format(), stages.limits.look_ahead + SLOTS_BESIDE_HOLD);
     let (captured_in, captured) = bounded(QUEUE);
     let (lend, lent) = bounded(if manners == Manners::Live { LOOKS } else { 1 });
@@ -116,11 +134,31 @@ pub fn run(
     let (answer_in, answers) = bounded(stages.limits.look_ahead + SLOTS_BESIDE_HOLD);
 
     let camera = Camera { source, pool, zones: stages.zones, manners, shared: shared.clone() };
-    let capture = spawn("capture", move || camera.capture(&captured_in));
+    // All threads meet twice: when they run, and when the walls stand.
+    let meeting = Arc::new(Barrier::new(3));
+    let meets = Arc::clone(&meeting);
+    let capture = spawn("capture", move || {
+        meets.wait();
+        meets.wait();
+        camera.capture(&captured_in)
+    });
     // A file's frames are each looked at, however long it takes.
     let deadline = (manners == Manners::Live).then_some(stages.limits.deadline);
     let mut desk = Desk::new(stages.inspector, shared.clone(), deadline);
-    let inspecting = spawn("inspect", move || desk.answer(&lent, &answer_in));
+    let meets = Arc::clone(&meeting);
+    let inspecting = spawn("inspect", move || {
+        meets.wait();
+        meets.wait();
+        desk.answer(&lent, &answer_in);
+    });
+    meeting.wait();
+    let walled = walls();
+    if walled.is_err() {
+        // Whoever captures looks at this before it reads.
+        shared.stop.store(true, Ordering::Relaxed);
+    }
+    meeting.wait();
+    walled?;
 
     // Of a file, a network that hangs ends the path before the hold gives up waiting for it.
     let hold_deadline = match manners {

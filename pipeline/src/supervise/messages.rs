@@ -21,6 +21,8 @@ pub(crate) struct Start {
     pub(crate) folder: PathBuf,
     /// Whether such a process stood up before: a front is then patient with what it cannot open.
     pub(crate) again: bool,
+    /// Whether walls go up; `--without-sandbox` says no.
+    pub(crate) walls: bool,
     /// The camera that was taken the last time, by its bus path.
     pub(crate) camera: Option<String>,
     /// What the front before this one left in its Y4M stream.

@@ -38,7 +38,7 @@ use self::status::StatusLine;
 use self::teller::Teller;
 use crate::capture::camera::find::is_device;
 use crate::config::{CameraSource, Target};
-use crate::sandbox::{Role, Stage};
+use crate::sandbox::{Role, Walls};
 
 /// What the owner asked for on the command line.
 #[derive(Debug)]
@@ -49,6 +49,8 @@ pub(crate) struct Orders<'a> {
     pub(crate) stop: Arc<AtomicBool>,
     /// Asks for the config to be read again.
     pub(crate) reload: Arc<AtomicBool>,
+    /// Whether walls go up.
+    pub(crate) walls: bool,
     /// Tells people.
     pub(crate) teller: Teller,
 }
@@ -67,11 +69,14 @@ pub(crate) fn run(orders: &Orders<'_>) -> anyhow::Result<bool> {
     let proved = Proved::read(orders.config)?;
     crate::commands::servable(&proved.config)?;
     inherited::close_in_children().context("looking which descriptors this program was started with failed")?;
-    for wall in crate::sandbox::enter(Role::Supervisor, Stage::Start) {
-        tracing::warn!("the supervisor stands without this wall: {wall}");
+    let walls = Walls::first(Role::Supervisor, orders.walls)?;
+    walls.before_anything_from_outside()?;
+    for wall in walls.missing() {
+        eprintln!("frostglass: WARNING: walls that do not stand: {wall}");
     }
     let mut supervisor = Supervisor {
         proved,
+        walls: orders.walls,
         pixel: Post::default(),
         front: Post::default(),
         hatch: None,
@@ -110,6 +115,8 @@ pub(crate) fn run(orders: &Orders<'_>) -> anyhow::Result<bool> {
 
 struct Supervisor {
     proved: Proved,
+    /// Whether the others put up walls.
+    walls: bool,
     pixel: Post,
     front: Post,
     hatch: Option<Ends>,

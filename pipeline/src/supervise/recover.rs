@@ -49,6 +49,7 @@ impl Supervisor {
             origin: self.proved.origin(),
             folder: self.proved.folder(),
             again,
+            walls: self.walls,
             camera: self.camera.clone(),
             y4m,
         };

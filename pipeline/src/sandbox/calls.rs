@@ -1,0 +1,170 @@
+//! The one table of system calls, for both architectures: what each process may call, must not, and dies of.
+//!
+//! **Invariant.** A number stands in this file and nowhere else. A test compares both columns with the kernel's own headers.
+//! What is made of the table is `filter`'s business.
+//!
+//! Numbers: `arch/x86/entry/syscalls/syscall_64.tbl` and `include/uapi/asm-generic/unistd.h` of Linux.
+
+use seccompiler::TargetArch;
+
+/// A system call and its numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Call {
+    pub(super) name: &'static str,
+    x86_64: Option<i64>,
+    aarch64: Option<i64>,
+}
+
+impl Call {
+    /// Its number; `None` where the architecture has no such call.
+    pub(super) fn number(&self, arch: TargetArch) -> Option<i64> {
+        match arch {
+            TargetArch::x86_64 => self.x86_64,
+            TargetArch::aarch64 => self.aarch64,
+            TargetArch::riscv64 => None,
+        }
+    }
+}
+
+/// When a call that is allowed is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum When {
+    Always,
+    /// An argument, counted from 0, has one of these values (its lower 32 bits).
+    Is(u8, &'static [u32]),
+    /// None of these bits is set in an argument, counted from 0.
+    Without(u8, u32),
+    /// Only where a source opens files as it goes: a folder of pictures, a clip that is repeated. For reading.
+    Reopening,
+}
+
+macro_rules! calls {
+    ($($name:ident $x86:tt $arm:tt),* $(,)?) => { &[$(Call { name: stringify!($name), x86_64: calls!(@ $x86), aarch64: calls!(@ $arm) }),*] };
+    (@ -) => { None };
+    (@ $number:tt) => { Some($number) };
+}
+
+macro_rules! allowed {
+    ($($name:ident $x86:tt $arm:tt $when:expr),* $(,)?) => {
+        &[$((Call { name: stringify!($name), x86_64: calls!(@ $x86), aarch64: calls!(@ $arm) }, $when)),*]
+    };
+}
+
+/// What no process of a camera ever has a reason for: whoever calls it was taken over, and dies.
+pub(super) const NEVER: &[Call] = calls![
+    ptrace 101 117, process_vm_readv 310 270, process_vm_writev 311 271, process_madvise 440 440, kcmp 312 272,
+    pidfd_getfd 438 438, io_uring_setup 425 425, io_uring_enter 426 426, io_uring_register 427 427,
+    bpf 321 280, perf_event_open 298 241, userfaultfd 323 282, add_key 248 217, request_key 249 218, keyctl 250 219,
+    mount 165 40, umount2 166 39, pivot_root 155 41, move_mount 429 429, open_tree 428 428, fsopen 430 430,
+    fsmount 432 432, mount_setattr 442 442, chroot 161 51, setns 308 268, init_module 175 105, finit_module 313 273,
+    delete_module 176 106, kexec_load 246 104, kexec_file_load 320 294, reboot 169 142, swapon 167 224,
+    open_by_handle_at 304 265, quotactl 179 60, acct 163 89, settimeofday 164 170, clock_settime 227 112,
+    adjtimex 159 171, clock_adjtime 305 266, iopl 172 -, ioperm 173 -, personality 135 92,
+];
+
+/// What neither the pixel process nor the front ever has a reason for: another program.
+pub(super) const NO_PROGRAM: &[Call] = calls![execve 59 221, execveat 322 281, fork 57 -, vfork 58 -];
+
+/// What the pixel process never has a reason for: to talk. (Its conversations are pairs of sockets that exist, or are made
+/// as a pair and handed over before the first frame.)
+pub(super) const NO_TALK: &[Call] = calls![
+    socket 41 198, connect 42 203, bind 49 200, listen 50 201, accept 43 202, accept4 288 242, mq_open 240 180,
+    msgget 68 186, semget 64 190, shmget 29 194, shmat 30 196,
+];
+
+const PROT_EXEC: u32 = 4;
+const F_GETFD: u32 = 1;
+const F_GETFL: u32 = 3;
+/// `AT_EMPTY_PATH`: of a descriptor that is there, not of a path.
+const OF_DESCRIPTOR: &[u32] = &[0x1000];
+/// `VIDIOC_REQBUFS`, `QBUF`, `DQBUF`, `STREAMON`, `STREAMOFF`: the same on both architectures, for both have 64 bits.
+const STREAMING: &[u32] = &[0xc014_5608, 0xc058_560f, 0xc058_5611, 0x4004_5612, 0x4004_5613];
+
+/// What the pixel process may call once frames come; the rest is answered by `EPERM`.
+pub(super) const WITH_FRAMES: &[(Call, When)] = allowed![
+    // What it has open.
+    read 0 63 When::Always, readv 19 65 When::Always, pread64 17 67 When::Always, lseek 8 62 When::Always,
+    write 1 64 When::Always, writev 20 66 When::Always, close 3 57 When::Always,
+    poll 7 - When::Always, ppoll 271 73 When::Always, recvmsg 47 212 When::Always,
+    fcntl 72 25 When::Is(1, &[F_GETFD, F_GETFL]),
+    fstat 5 80 When::Always, newfstatat 262 79 When::Is(3, OF_DESCRIPTOR), statx 332 291 When::Is(2, OF_DESCRIPTOR),
+    ioctl 16 29 When::Is(1, STREAMING),
+    openat 257 56 When::Reopening, getdents64 217 61 When::Reopening,
+    // Memory that holds no code.
+    mmap 9 222 When::Without(2, PROT_EXEC), mprotect 10 226 When::Without(2, PROT_EXEC), munmap 11 215 When::Always,
+    mremap 25 216 When::Always, brk 12 214 When::Always, madvise 28 233 When::Always, membarrier 324 283 When::Always,
+    // Threads that exist, and their ends.
+    futex 202 98 When::Always, sched_yield 24 124 When::Always, sched_getaffinity 204 123 When::Always,
+    gettid 186 178 When::Always, getpid 39 172 When::Always, getcpu 309 168 When::Always, rseq 334 293 When::Always,
+    set_robust_list 273 99 When::Always, rt_sigaction 13 134 When::Always, rt_sigprocmask 14 135 When::Always,
+    rt_sigreturn 15 139 When::Always, sigaltstack 131 132 When::Always, restart_syscall 219 128 When::Always,
+    exit 60 93 When::Always, exit_group 231 94 When::Always, wait4 61 260 When::Always,
+    // Time and chance.
+    clock_gettime 228 113 When::Always, clock_getres 229 114 When::Always, clock_nanosleep 230 115 When::Always,
+    nanosleep 35 101 When::Always, gettimeofday 96 169 When::Always, time 201 - When::Always,
+    getrandom 318 278 When::Always,
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    /// The numbers that a header of the kernel gives.
+    fn header(path: &str) -> HashMap<String, i64> {
+        let text = std::fs::read_to_string(path)
+            .unwrap_or_else(|error| panic!("{path}: {error}; it comes with the C library's headers"));
+        let defined = text.lines().filter_map(|line| {
+            let mut words = line.strip_prefix("#define __NR")?.split_whitespace();
+            let name = words.next()?;
+            let name = name.strip_prefix("3264_").or_else(|| name.strip_prefix('_'))?;
+            // Here it goes by the name that it has on 32 bits.
+            let name = if name == "fstatat" { "newfstatat" } else { name };
+            Some((name.to_owned(), words.next()?.parse().ok()?))
+        });
+        defined.collect()
+    }
+
+    fn all() -> impl Iterator<Item = Call> {
+        let refused = [NEVER, NO_PROGRAM, NO_TALK].into_iter().flatten().copied();
+        refused.chain(WITH_FRAMES.iter().map(|(call, _)| *call))
+    }
+
+    #[test]
+    fn the_numbers_are_those_of_the_kernel_on_both_architectures() {
+        let generic = header("/usr/include/asm-generic/unistd.h");
+        // Debian keeps those of x86-64 in a folder of the architecture.
+        let native = ["/usr/include/x86_64-linux-gnu/asm/unistd_64.h", "/usr/include/asm/unistd_64.h"];
+        let x86 = native.into_iter().find(|path| std::path::Path::new(path).exists()).map(header);
+        assert!(x86.is_some() || cfg!(not(target_arch = "x86_64")), "no header of this machine's own calls");
+        for call in all() {
+            assert_eq!(call.aarch64, generic.get(call.name).copied(), "{} on aarch64", call.name);
+            if let Some(x86) = &x86 {
+                assert_eq!(call.x86_64, x86.get(call.name).copied(), "{} on x86-64", call.name);
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_both_allowed_and_refused() {
+        let mut names: Vec<_> = all().map(|call| call.name).collect();
+        names.sort_unstable();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn the_streaming_requests_are_those_of_the_drivers_header() {
+        use v4l::v4l2::vidioc;
+        let numbers = [
+            vidioc::VIDIOC_REQBUFS,
+            vidioc::VIDIOC_QBUF,
+            vidioc::VIDIOC_DQBUF,
+            vidioc::VIDIOC_STREAMON,
+            vidioc::VIDIOC_STREAMOFF,
+        ];
+        assert_eq!(STREAMING, numbers.map(|number| u32::try_from(number).unwrap()));
+    }
+}

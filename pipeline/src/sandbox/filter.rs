@@ -1,0 +1,116 @@
+//! Filters of system calls (seccomp), made of the table in `calls`.
+//!
+//! **Invariant.** Filters only add up: the kernel asks all that a process has put up and takes the strictest answer. One
+//! kills for what no process that is whole would call, and stands before anything from outside is read; the other, of the
+//! pixel process, allows what is needed to work on frames, answers `EPERM` to the rest, and stands before the first frame.
+
+use std::collections::BTreeMap;
+
+use seccompiler::{
+    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule, TargetArch, sock_filter,
+};
+
+use super::Role;
+use super::calls::{Call, NEVER, NO_PROGRAM, NO_TALK, WITH_FRAMES, When};
+
+/// Why there is no filter.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FilterFault {
+    /// There is no table for this machine.
+    #[error("no table of system calls for {}", std::env::consts::ARCH)]
+    Machine,
+    /// The table makes no filter.
+    #[error("the table of system calls makes no filter: {0}")]
+    Table(#[from] BackendError),
+    /// The kernel takes none.
+    #[error("the kernel takes no filter: {0}")]
+    Kernel(#[from] seccompiler::Error),
+}
+
+/// Kills this process, from here on, for what its role never calls.
+pub(super) fn kill_for_what_is_never_called(role: Role) -> Result<(), FilterFault> {
+    let program = deadly(role, this_machine()?)?;
+    Ok(seccompiler::apply_filter_all_threads(&program)?)
+}
+
+/// Leaves all threads of the pixel process what they need for frames. `reopens`: whether the source opens files as it goes.
+pub(super) fn allow_what_frames_need(reopens: bool) -> Result<(), FilterFault> {
+    let program = frames_only(reopens, this_machine()?)?;
+    Ok(seccompiler::apply_filter_all_threads(&program)?)
+}
+
+fn this_machine() -> Result<TargetArch, FilterFault> {
+    std::env::consts::ARCH.try_into().map_err(|_| FilterFault::Machine)
+}
+
+fn deadly(role: Role, arch: TargetArch) -> Result<BpfProgram, BackendError> {
+    let lists: &[&[Call]] = match role {
+        // What it starts inherits this: the front talks, and both are programs.
+        Role::Supervisor => &[NEVER],
+        Role::Front => &[NEVER, NO_PROGRAM],
+        Role::Pixel => &[NEVER, NO_PROGRAM, NO_TALK],
+    };
+    let numbers = lists.iter().copied().flatten().filter_map(|call| call.number(arch));
+    let rules = numbers.map(|number| (number, Vec::new())).collect();
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, SeccompAction::KillProcess, arch)?;
+    let mut program = BpfProgram::try_from(filter)?;
+    if arch == TargetArch::x86_64 {
+        program.splice(0..0, no_x32());
+    }
+    Ok(program)
+}
+
+fn frames_only(reopens: bool, arch: TargetArch) -> Result<BpfProgram, BackendError> {
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
+    for (call, when) in WITH_FRAMES {
+        let Some(number) = call.number(arch) else { continue };
+        let rule = match *when {
+            When::Always => Vec::new(),
+            When::Reopening if !reopens => continue,
+            When::Reopening => reading(call)?,
+            When::Is(argument, values) => {
+                let is = |&value: &u32| SeccompRule::new(vec![condition(argument, SeccompCmpOp::Eq, value)?]);
+                values.iter().map(is).collect::<Result<_, _>>()?
+            }
+            When::Without(argument, bits) => {
+                let without = SeccompCmpOp::MaskedEq(u64::from(bits));
+                vec![SeccompRule::new(vec![condition(argument, without, 0)?])?]
+            }
+        };
+        rules.insert(number, rule);
+    }
+    let denied = SeccompAction::Errno(rustix::io::Errno::PERM.raw_os_error().unsigned_abs());
+    BpfProgram::try_from(SeccompFilter::new(rules, denied, SeccompAction::Allow, arch)?)
+}
+
+/// To open for reading: neither for writing nor to create (`O_ACCMODE | O_CREAT | O_TRUNC | O_TMPFILE`'s own bit).
+fn reading(call: &Call) -> Result<Vec<SeccompRule>, BackendError> {
+    if call.name != "openat" {
+        return Ok(Vec::new());
+    }
+    const WRITES: u64 = 0o3 | 0o100 | 0o1000 | 0o20_000_000;
+    Ok(vec![SeccompRule::new(vec![condition(2, SeccompCmpOp::MaskedEq(WRITES), 0)?])?])
+}
+
+fn condition(argument: u8, operator: SeccompCmpOp, value: u32) -> Result<SeccompCondition, BackendError> {
+    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, u64::from(value))
+}
+
+/// x86-64 has the calls of another interface, x32, under the same mark of the architecture and numbers with bit 30 set: a list
+/// of numbers that are refused would not see them.
+fn no_x32() -> [sock_filter; 3] {
+    const LOAD: u16 = 0x20;
+    const JUMP_IF_AT_LEAST: u16 = 0x35;
+    const RETURN: u16 = 0x06;
+    const KILL_PROCESS: u32 = 0x8000_0000;
+    [
+        sock_filter { code: LOAD, jt: 0, jf: 0, k: 0 },
+        sock_filter { code: JUMP_IF_AT_LEAST, jt: 0, jf: 1, k: 0x4000_0000 },
+        sock_filter { code: RETURN, jt: 0, jf: 0, k: KILL_PROCESS },
+    ]
+}
+
+#[cfg(test)]
+#[path = "filter_tests.rs"]
+mod tests;

@@ -1,0 +1,136 @@
+//! The programs of both architectures, carried out here as the kernel would.
+
+use super::*;
+
+const ALLOW: u32 = 0x7fff_0000;
+const KILL: u32 = 0x8000_0000;
+const EPERM: u32 = 0x0005_0001;
+const ARCHES: [TargetArch; 2] = [TargetArch::x86_64, TargetArch::aarch64];
+
+/// What the kernel is shown of a call.
+struct Shown {
+    number: u32,
+    arch: TargetArch,
+    arguments: [u64; 6],
+}
+
+impl Shown {
+    fn word(&self, offset: u32) -> u32 {
+        let arch = match self.arch {
+            TargetArch::x86_64 => 0xc000_003e,
+            _ => 0xc000_00b7,
+        };
+        match offset {
+            0 => self.number,
+            4 => arch,
+            offset @ 16..64 => {
+                let argument = self.arguments[(offset as usize - 16) / 8];
+                if offset % 8 == 0 { argument as u32 } else { (argument >> 32) as u32 }
+            }
+            other => panic!("the program looks at {other}"),
+        }
+    }
+}
+
+/// Classic BPF, as far as filters of system calls go.
+fn answer(program: &BpfProgram, shown: &Shown) -> u32 {
+    let (mut at, mut accumulator) = (0, 0u32);
+    loop {
+        let step = &program[at];
+        at += 1;
+        let jump = |taken: bool| usize::from(if taken { step.jt } else { step.jf });
+        match step.code {
+            0x20 => accumulator = shown.word(step.k),
+            0x54 => accumulator &= step.k,
+            0x05 => at += step.k as usize,
+            0x15 => at += jump(accumulator == step.k),
+            0x25 => at += jump(accumulator > step.k),
+            0x35 => at += jump(accumulator >= step.k),
+            0x06 => return step.k,
+            other => panic!("an instruction {other:#x}"),
+        }
+    }
+}
+
+fn call(arch: TargetArch, name: &str, arguments: [u64; 6]) -> Shown {
+    let lists = [NEVER, NO_PROGRAM, NO_TALK].into_iter().flatten().copied();
+    let call = lists.chain(WITH_FRAMES.iter().map(|(call, _)| *call)).find(|call| call.name == name).unwrap();
+    let number = u32::try_from(call.number(arch).unwrap()).unwrap();
+    Shown { number, arch, arguments }
+}
+
+#[test]
+fn what_is_never_called_kills_on_both_architectures() {
+    for arch in ARCHES {
+        let [supervisor, front, pixel] =
+            [Role::Supervisor, Role::Front, Role::Pixel].map(|role| deadly(role, arch).unwrap());
+        for name in ["ptrace", "process_vm_readv", "pidfd_getfd", "io_uring_setup", "bpf", "mount", "open_by_handle_at"]
+        {
+            for program in [&supervisor, &front, &pixel] {
+                assert_eq!(answer(program, &call(arch, name, [0; 6])), KILL, "{name} on {arch:?}");
+            }
+        }
+        for name in ["execve", "execveat"] {
+            assert_eq!(answer(&supervisor, &call(arch, name, [0; 6])), ALLOW, "the supervisor starts the others");
+            assert_eq!(answer(&front, &call(arch, name, [0; 6])), KILL);
+            assert_eq!(answer(&pixel, &call(arch, name, [0; 6])), KILL);
+        }
+        for name in ["socket", "connect", "bind", "listen", "accept4", "shmget"] {
+            assert_eq!(answer(&front, &call(arch, name, [0; 6])), ALLOW, "the front talks");
+            assert_eq!(answer(&pixel, &call(arch, name, [0; 6])), KILL, "{name} on {arch:?}");
+        }
+        assert_eq!(answer(&pixel, &call(arch, "read", [0; 6])), ALLOW);
+    }
+}
+
+#[test]
+fn calls_of_another_architecture_or_interface_kill() {
+    for program in [deadly(Role::Pixel, TargetArch::x86_64).unwrap(), frames_only(false, TargetArch::x86_64).unwrap()] {
+        let foreign = Shown { number: 63, arch: TargetArch::aarch64, arguments: [0; 6] };
+        assert_eq!(answer(&program, &foreign), KILL);
+    }
+    // `connect` of x32.
+    let x32 = Shown { number: 0x4000_0000 + 42, arch: TargetArch::x86_64, arguments: [0; 6] };
+    assert_eq!(answer(&deadly(Role::Pixel, TargetArch::x86_64).unwrap(), &x32), KILL);
+    assert_eq!(answer(&frames_only(false, TargetArch::x86_64).unwrap(), &x32), EPERM);
+}
+
+#[test]
+fn with_frames_only_what_they_need_is_left() {
+    const EXECUTABLE: u64 = 4;
+    for arch in ARCHES {
+        let program = frames_only(false, arch).unwrap();
+        let told = |name, arguments| answer(&program, &call(arch, name, arguments));
+        for name in ["read", "write", "futex", "ppoll", "munmap", "exit_group", "clock_gettime"] {
+            assert_eq!(told(name, [0; 6]), ALLOW, "{name} on {arch:?}");
+        }
+        for name in ["socket", "execve", "openat", "ptrace", "connect"] {
+            assert_eq!(told(name, [0; 6]), EPERM, "{name} on {arch:?}");
+        }
+        assert_eq!(told("mmap", [0, 4096, 3, 0x22, u64::MAX, 0]), ALLOW);
+        assert_eq!(told("mmap", [0, 4096, 1 | EXECUTABLE, 0x22, u64::MAX, 0]), EPERM);
+        assert_eq!(told("mprotect", [0, 4096, 3, 0, 0, 0]), ALLOW);
+        assert_eq!(told("mprotect", [0, 4096, 1 | EXECUTABLE, 0, 0, 0]), EPERM);
+        // VIDIOC_DQBUF and TIOCSTI.
+        assert_eq!(told("ioctl", [5, 0xc058_5611, 0, 0, 0, 0]), ALLOW);
+        assert_eq!(told("ioctl", [5, 0x5412, 0, 0, 0, 0]), EPERM);
+        // F_GETFL and F_SETFL.
+        assert_eq!(told("fcntl", [5, 3, 0, 0, 0, 0]), ALLOW);
+        assert_eq!(told("fcntl", [5, 4, 0, 0, 0, 0]), EPERM);
+        // Of a path, and of a descriptor.
+        assert_eq!(told("newfstatat", [5, 0, 0, 0, 0, 0]), EPERM);
+        assert_eq!(told("newfstatat", [5, 0, 0, 0x1000, 0, 0]), ALLOW);
+    }
+}
+
+#[test]
+fn a_source_that_opens_as_it_goes_opens_for_reading_only() {
+    for arch in ARCHES {
+        let program = frames_only(true, arch).unwrap();
+        let open = |flags| answer(&program, &call(arch, "openat", [0, 0, flags, 0, 0, 0]));
+        assert_eq!(open(0o2_000_000), ALLOW, "for reading, closed on execution");
+        for flags in [1, 2, 0o101, 0o1001, 0o20_200_002] {
+            assert_eq!(open(flags), EPERM, "{flags:o}");
+        }
+    }
+}

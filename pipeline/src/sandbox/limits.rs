@@ -1,0 +1,70 @@
+//! Walls that are neither a filter nor Landlock: name spaces, capabilities, limits of resources.
+//!
+//! **Invariant.** Each function puts up one wall whole, or says why it does not stand.
+
+#![expect(unsafe_code, reason = "name spaces are left by a call that can also part the descriptors of threads")]
+
+use rustix::process::{DumpableBehavior, Resource, Rlimit};
+use rustix::thread::{CapabilitySet, CapabilitySets, UnshareFlags};
+
+/// A network of this process's own, with nothing in it, not even a loopback that is up. Who is not root needs a name space of
+/// users for that, in which it is nobody but itself.
+pub(super) fn own_network() -> Result<(), String> {
+    if left(UnshareFlags::NEWNET).is_ok() {
+        return Ok(());
+    }
+    let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    left(UnshareFlags::NEWUSER | UnshareFlags::NEWNET)
+        .map_err(|error| format!("name spaces are not to be had here ({error}); containers often forbid them"))?;
+    // Nobody's identity would do as well; with its own, messages about files name the user that people know.
+    let _ = std::fs::write("/proc/self/setgroups", "deny");
+    let _ = std::fs::write("/proc/self/uid_map", format!("{user} {user} 1"));
+    let _ = std::fs::write("/proc/self/gid_map", format!("{group} {group} 1"));
+    Ok(())
+}
+
+fn left(flags: UnshareFlags) -> rustix::io::Result<()> {
+    // SAFETY: what can go wrong is that threads see different descriptors, which takes `UnshareFlags::FILES`; both callers, just
+    // above, leave name spaces only.
+    unsafe { rustix::thread::unshare_unsafe(flags) }
+}
+
+/// No core dump, and no look into this process's memory by others of the same user.
+pub(super) fn no_core_dump() -> Result<(), String> {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
+        .and_then(|()| rustix::process::setrlimit(Resource::Core, none))
+        .map_err(|error| error.to_string())
+}
+
+/// Not one capability is left, and none can come back.
+pub(super) fn no_capabilities() -> Result<(), String> {
+    let had = rustix::thread::capabilities(None).map_err(|error| error.to_string())?;
+    let _ = rustix::thread::clear_ambient_capability_set();
+    // What is bounded can not be gained by executing; who has no right to bound has no right to gain either.
+    for capability in had.permitted.iter() {
+        let _ = rustix::thread::remove_capability_from_bounding_set(capability);
+    }
+    let none = CapabilitySet::empty();
+    let none = CapabilitySets { effective: none, permitted: none, inheritable: none };
+    rustix::thread::set_capabilities(None, none).map_err(|error| error.to_string())
+}
+
+/// Descriptors that a pixel process may have: some ten, and what the engine's threads wait on.
+const DESCRIPTORS: u64 = 256;
+/// Bytes of address space: a bomb in a picture ends the process and not the machine. (A 100-megapixel frame with both networks
+/// takes some 3 GB, reserved stacks and arenas of threads not counted.)
+const ADDRESS_SPACE: u64 = 16 << 30;
+
+/// No file grows by this process (what it says goes to pipes), descriptors and memory end somewhere.
+pub(super) fn no_growth() -> Result<(), String> {
+    let at_most = |resource, most: u64| {
+        let had = rustix::process::getrlimit(resource);
+        let most = had.maximum.map_or(most, |maximum| maximum.min(most));
+        rustix::process::setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })
+            .map_err(|error| error.to_string())
+    };
+    at_most(Resource::Fsize, 0)?;
+    at_most(Resource::Nofile, DESCRIPTORS)?;
+    at_most(Resource::As, ADDRESS_SPACE)
+}

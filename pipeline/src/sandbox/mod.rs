@@ -1,0 +1,139 @@
+//! The walls around each process: what it can not do any more, whoever has taken it over.
+//!
+//! **Invariant.** Walls only go up. A process puts up all that the system gives it, at fixed moments of its start; a wall that
+//! the system does not give is named, in the log and in every health message. Without filters of system calls a process
+//! refuses to run, for then the others are not worth much: only `--without-sandbox` runs it all the same, and is told each
+//! time.
+//!
+//! The order, in the pixel process: no privileges and an own, empty network ([`Walls::first`]); death for what it never calls,
+//! before the engine's library, a network file or a decoder is touched ([`Walls::before_anything_from_outside`]); no files
+//! ([`Walls::before_threads`]); and only the calls that frames need ([`Walls::before_frames`]). The front talks and writes,
+//! so that its filter is the shorter one; the supervisor's is inherited by both.
+//!
+//! Which calls those are stands in `calls`, the filters in `filter`, files in `files`, the rest in `limits`.
+
+mod calls;
+mod files;
+mod filter;
+mod limits;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+pub(crate) use self::files::Reach;
+use self::filter::FilterFault;
+
+/// Which process this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Starts the others.
+    Supervisor,
+    /// Sees the sensor.
+    Pixel,
+    /// Has the network and the disk.
+    Front,
+}
+
+/// The walls of this process, as far as they stand.
+#[derive(Debug)]
+pub struct Walls {
+    role: Role,
+    wanted: bool,
+    missing: Vec<String>,
+}
+
+/// A process can not be walled in at all.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "this process can not be walled in, so it does not run: {why}. It takes a kernel with CONFIG_SECCOMP_FILTER, and a container \
+     that allows its use; `--without-sandbox` runs without any wall, and then whoever takes over a decoder or a network reaches \
+     all that this user may reach"
+)]
+pub struct NoWalls {
+    why: String,
+}
+
+impl From<FilterFault> for NoWalls {
+    fn from(fault: FilterFault) -> Self {
+        Self { why: fault.to_string() }
+    }
+}
+
+/// Whether to start a program ends this process.
+static PROGRAMS_KILL: AtomicBool = AtomicBool::new(false);
+
+/// Whether this process may start programs. Who asks can say so to people, who would otherwise see it die.
+pub(crate) fn programs_can_be_started() -> bool {
+    !PROGRAMS_KILL.load(Ordering::Relaxed)
+}
+
+/// What is said instead of the list when there are none.
+const NONE: &str = "all of them (--without-sandbox)";
+
+impl Walls {
+    /// The first ones, which need that no other thread runs: no new privileges; in the pixel process also a network of its own,
+    /// with nothing in it; in it and in the front no core dump, and no look into their memory by others of the same user.
+    ///
+    /// # Errors
+    /// When privileges can be gained, so that no filter can stand.
+    pub fn first(role: Role, wanted: bool) -> Result<Self, NoWalls> {
+        if !wanted {
+            return Ok(Self { role, wanted, missing: vec![NONE.to_owned()] });
+        }
+        let mut walls = Self { role, wanted, missing: Vec::new() };
+        rustix::thread::set_no_new_privs(true)
+            .map_err(|error| NoWalls { why: format!("new privileges can not be ruled out: {error}") })?;
+        if role == Role::Pixel {
+            walls.note("an own network", limits::own_network());
+        }
+        if role != Role::Supervisor {
+            walls.note("no core dump", limits::no_core_dump());
+        }
+        Ok(walls)
+    }
+
+    /// Death for what this process never calls.
+    ///
+    /// # Errors
+    /// When the kernel takes no filter.
+    pub fn before_anything_from_outside(&self) -> Result<(), NoWalls> {
+        if self.wanted {
+            filter::kill_for_what_is_never_called(self.role)?;
+            PROGRAMS_KILL.store(self.role != Role::Supervisor, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// No capabilities, no files but those in `reach`, none that grows, no endless memory. Threads that run already are bound by
+    /// the limits alone. The ring has to exist: it is a file that grew.
+    pub(crate) fn before_threads(&mut self, reach: &Reach) {
+        if !self.wanted {
+            return;
+        }
+        self.note("no capabilities", limits::no_capabilities());
+        self.note("no files (Landlock)", files::leave(reach));
+        self.note("limits of files and memory", limits::no_growth());
+    }
+
+    /// The calls that frames need and no others, for all threads, all of which have to run.
+    ///
+    /// # Errors
+    /// When the kernel takes no filter.
+    pub(crate) fn before_frames(&self, reach: &Reach) -> Result<(), NoWalls> {
+        if self.wanted {
+            filter::allow_what_frames_need(!reach.is_empty())?;
+        }
+        Ok(())
+    }
+
+    /// The names of those that are missing.
+    #[must_use]
+    pub fn missing(&self) -> &[String] {
+        &self.missing
+    }
+
+    fn note(&mut self, wall: &str, stands: Result<(), String>) {
+        if let Err(why) = stands {
+            self.missing.push(format!("{wall}: {why}"));
+        }
+    }
+}
