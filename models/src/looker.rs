@@ -1,7 +1,7 @@
 //! Looking at pictures: the looks of a plan, by each network, and one list of boxes out of it all.
 //!
 //! **Invariant.** Either every look of every network was taken and made sense, or there is no answer, and nothing weak
-//! either.
+//! either. No sample of a picture outlives the call that showed it, in any memory of ours.
 
 use std::fmt;
 
@@ -185,6 +185,8 @@ impl Looker {
             return Err(DetectError::Picture { width: size.width, height: size.height, why });
         }
         let looked = look(self);
+        self.shrinker.forget();
+        self.networks.iter_mut().for_each(|loaded| loaded.tensor.forget());
         if looked.is_err() {
             self.found.clear();
         }

@@ -1,7 +1,8 @@
 //! From the planes of a picture to the tensor a network reads: shrunk first, colour converted last.
 //!
 //! **Invariant.** Raw pixels are copied into the buffers of a [`Shrinker`] and of a [`Tensor`] and nowhere else; both
-//! are reused from picture to picture, and belong to one detector.
+//! are reused from picture to picture, belong to one detector, and are wiped when that has looked, when they grow and when
+//! they go.
 //!
 //! The full picture is never converted to RGB: each plane is shrunk by itself, straight from the frame, to the size
 //! at which the network looks; then luma and colour differences become red, green and blue at that size only.
@@ -12,6 +13,7 @@ use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::U8;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use frostglass_vault::{Picture, Plane, Size};
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::DetectError;
 use crate::look::Look;
@@ -23,11 +25,29 @@ use colour::ToRgb;
 pub(crate) struct Shrinker {
     resizer: Resizer,
     /// The three planes at the size of the look's content.
-    planes: [Vec<u8>; 3],
+    planes: [Samples; 3],
     /// A plane that was turned.
-    turned: Vec<u8>,
+    turned: Samples,
     /// A plane whose last row is cut short, made whole.
-    whole: Vec<u8>,
+    whole: Samples,
+    /// A plane that is as high as the look's content, and as wide as the picture.
+    halfway: Samples,
+}
+
+type Samples = Zeroizing<Vec<u8>>;
+
+/// Makes room for so many numbers. What is there may stay or not, but no copy of it is left behind.
+fn grow<T: Copy + Default + Zeroize>(numbers: &mut Zeroizing<Vec<T>>, to: usize) {
+    if numbers.capacity() < to {
+        *numbers = Zeroizing::new(vec![T::default(); to]);
+    }
+    numbers.resize(to, T::default());
+}
+
+/// Overwrites numbers that will be used again. Where they live on, this is no dead store: whoever reads them next might see it.
+fn wipe<T: Copy + Default>(numbers: &mut [T]) {
+    numbers.fill(T::default());
+    std::hint::black_box(numbers);
 }
 
 impl Shrinker {
@@ -39,6 +59,7 @@ impl Shrinker {
         })?;
         if look.turn() != Turn::NONE {
             for (plane, black) in self.planes.iter_mut().zip(picture.format().grey(0)) {
+                grow(&mut self.turned, look.shown().pixels());
                 look.turn().plane(look.content(), plane, black, &mut self.turned);
                 std::mem::swap(plane, &mut self.turned);
             }
@@ -52,13 +73,14 @@ impl Shrinker {
         let Plane { mut bytes, stride } = picture.plane(index);
         let rows = stride * size.height as usize;
         if bytes.len() < rows {
-            self.whole.clear();
-            self.whole.extend_from_slice(bytes);
-            self.whole.resize(rows, 0);
+            grow(&mut self.whole, rows);
+            let (there, missing) = self.whole.split_at_mut(bytes.len());
+            there.copy_from_slice(bytes);
+            missing.fill(0);
             bytes = &self.whole;
         }
         let shrunk = &mut self.planes[index];
-        shrunk.resize(content.pixels(), 0);
+        grow(shrunk, content.pixels());
         let region = look.region();
         for (ratio, whole_ratio) in [(2, halve as WholeRatio), (3, third as WholeRatio)] {
             if (region.width(), region.height()) == (ratio * cell * content.width, ratio * cell * content.height) {
@@ -68,9 +90,6 @@ impl Shrinker {
             }
         }
         let stride = u32::try_from(stride).map_err(|error| error.to_string())?;
-        let source = TypedImageRef::<U8>::from_buffer(stride, size.height, bytes).map_err(|error| error.to_string())?;
-        let mut target =
-            TypedImage::<U8>::from_buffer(content.width, content.height, shrunk).map_err(|error| error.to_string())?;
         let share = |edge: u32, length: u32| (f64::from(edge) / f64::from(cell)).min(f64::from(length));
         let (left, top) = (share(region.left, size.width), share(region.top, size.height));
         let (width, height) = (share(region.right, size.width) - left, share(region.bottom, size.height) - top);
@@ -81,8 +100,38 @@ impl Shrinker {
         } else {
             ResizeAlg::Convolution(FilterType::Bilinear)
         };
-        let options = ResizeOptions::new().resize_alg(algorithm).use_alpha(false).crop(left, top, width, height);
-        self.resizer.resize_typed(&source, &mut target, &options).map_err(|error| error.to_string())
+        let mut resize =
+            |from: &[u8], from_size: Size, to: &mut [u8], to_size: Size, [left, top, width, height]: [f64; 4]| {
+                let source = TypedImageRef::<U8>::from_buffer(from_size.width, from_size.height, from);
+                let target = TypedImage::<U8>::from_buffer(to_size.width, to_size.height, to);
+                let (source, mut target) =
+                    (source.map_err(|error| error.to_string())?, target.map_err(|error| error.to_string())?);
+                let options =
+                    ResizeOptions::new().resize_alg(algorithm).use_alpha(false).crop(left, top, width, height);
+                self.resizer.resize_typed(&source, &mut target, &options).map_err(|error| error.to_string())
+            };
+        let source = Size::new(stride, size.height);
+        let is_one_way = height == f64::from(content.height) && top.fract() == 0.0
+            || width == f64::from(content.width) && left.fract() == 0.0;
+        if is_one_way || algorithm == ResizeAlg::Nearest {
+            return resize(bytes, source, shrunk, content, [left, top, width, height]);
+        }
+        // Both ways at once, the resizer keeps a picture of its own in between, which nobody could wipe. So one after the
+        // other, down first, as it does itself, with the columns at both sides that a sample at the edge takes part of.
+        let reach = (width / f64::from(content.width)).max(1.0).ceil() + 1.0;
+        let (first, last) = ((left - reach).floor().max(0.0), (left + width + reach).ceil().min(f64::from(size.width)));
+        let between = Size::new((last - first) as u32, content.height);
+        grow(&mut self.halfway, between.pixels());
+        resize(bytes, source, &mut self.halfway, between, [first, top, last - first, height])?;
+        resize(&self.halfway, between, shrunk, content, [left - first, 0.0, width, f64::from(content.height)])
+    }
+
+    /// Nothing of a picture is left in any of its buffers.
+    pub(crate) fn forget(&mut self) {
+        let [first, second, third] = &mut self.planes;
+        [first, second, third, &mut self.turned, &mut self.whole, &mut self.halfway]
+            .into_iter()
+            .for_each(|buffer| wipe(buffer));
     }
 
     /// Writes what was shrunk last into the upper left of `tensor`, black around it.
@@ -193,18 +242,18 @@ pub(crate) enum Order {
 #[derive(Debug)]
 pub(crate) enum Tensor {
     /// Three planes of numbers from 0 to 255, one after the other (NCHW).
-    Floats { size: Size, order: Order, values: Vec<f32> },
+    Floats { size: Size, order: Order, values: Zeroizing<Vec<f32>> },
     /// Red, green, blue bytes, pixel by pixel (NHWC).
-    Bytes { size: Size, values: Vec<u8> },
+    Bytes { size: Size, values: Samples },
 }
 
 impl Tensor {
     pub(crate) fn floats(order: Order) -> Self {
-        Self::Floats { size: Size::new(0, 0), order, values: Vec::new() }
+        Self::Floats { size: Size::new(0, 0), order, values: Zeroizing::default() }
     }
 
     pub(crate) fn bytes() -> Self {
-        Self::Bytes { size: Size::new(0, 0), values: Vec::new() }
+        Self::Bytes { size: Size::new(0, 0), values: Zeroizing::default() }
     }
 
     pub(crate) fn size(&self) -> Size {
@@ -213,15 +262,23 @@ impl Tensor {
         }
     }
 
+    /// Nothing of a picture is left in it.
+    pub(crate) fn forget(&mut self) {
+        match self {
+            Self::Floats { values, .. } => wipe(values),
+            Self::Bytes { values, .. } => wipe(values),
+        }
+    }
+
     /// Grows at most once to each size; what is in it is written over.
     fn resize(&mut self, to: Size) {
         match self {
             Self::Floats { size, values, .. } => {
-                values.resize(3 * to.pixels(), 0.0);
+                grow(values, 3 * to.pixels());
                 *size = to;
             }
             Self::Bytes { size, values } => {
-                values.resize(3 * to.pixels(), 0);
+                grow(values, 3 * to.pixels());
                 *size = to;
             }
         }
@@ -237,7 +294,7 @@ mod tests {
     fn shrunk(picture: &Picture<'_>, look: &Look) -> [Vec<u8>; 3] {
         let mut shrinker = Shrinker::default();
         shrinker.shrink(picture, look).unwrap();
-        shrinker.planes
+        shrinker.planes.map(|plane| plane.to_vec())
     }
 
     #[test]
@@ -261,6 +318,32 @@ mod tests {
                 Tensor::Bytes { values, .. } => values.iter().filter(|&&value| value == 0).count(),
             };
             assert_eq!((light, black), (64 * 36 * 3, 64 * 28 * 3));
+        }
+    }
+
+    /// Not one sample of a picture that was all 200 is left, in no buffer, whichever ways it took.
+    #[test]
+    fn what_was_looked_at_is_forgotten() {
+        let (light, mut shrinker) = (vec![200; 100 * 90], Shrinker::default());
+        let picture =
+            Picture::new(Format::still(Size::new(100, 89)), [Plane { bytes: &light[..8900], stride: 100 }; 3]);
+        let picture = picture.unwrap();
+        for input in [Size::new(64, 64), Size::new(50, 45), Size::new(200, 160), Size::new(100, 96)] {
+            let look = Look::into_input(picture.size(), input);
+            for mut tensor in [Tensor::floats(Order::Bgr), Tensor::bytes()] {
+                shrinker.shrink(&picture, &look).unwrap();
+                shrinker.fill(&picture, &look, &mut tensor);
+                shrinker.forget();
+                tensor.forget();
+                match &tensor {
+                    Tensor::Floats { values, .. } => assert!(values.iter().all(|&value| value == 0.0)),
+                    Tensor::Bytes { values, .. } => assert!(values.iter().all(|&value| value == 0)),
+                }
+                let [one, two, three] = &shrinker.planes;
+                for buffer in [one, two, three, &shrinker.turned, &shrinker.whole, &shrinker.halfway] {
+                    assert!(buffer.iter().all(|&sample| sample == 0));
+                }
+            }
         }
     }
 
@@ -300,6 +383,41 @@ mod tests {
                 let square = (y..y + ratio).flat_map(|y| &bytes[y * stride + x..][..ratio]).copied();
                 let (sum, count) = (square.map(usize::from).sum::<usize>(), ratio * ratio);
                 prop_assert_eq!(usize::from(mean), (sum + count / 2) / count);
+            }
+        }
+
+        /// One way after the other, it is what the resizer itself makes of both.
+        #[test]
+        fn two_steps_give_what_one_would(
+            width in 40u32..300, height in 40u32..300, input in 1u32..12, seed: u32,
+            share in prop::array::uniform4(0.0f32..1.0),
+        ) {
+            let size = Size::new(width, height);
+            let mut state = u64::from(seed) | 1;
+            let mut next = || { state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1); (state >> 56) as u8 };
+            let bytes: Vec<u8> = (0..size.pixels()).map(|_| next()).collect();
+            let picture = Picture::new(Format::still(size), [Plane { bytes: &bytes, stride: width as usize }; 3]).unwrap();
+            let [left, top] = [share[0], share[1]].map(|share| share * 0.5);
+            let (right, bottom) = (left + 0.4 + share[2] * 0.1, top + 0.4 + share[3] * 0.1);
+            let area = frostglass_vault::Area::clipped(left, top, right, bottom).unwrap();
+            let mut looks = vec![Look::into_input(size, Size::new(input * 32, 64))];
+            let mut zooms = Vec::new();
+            crate::zoom::looks(size, &[area], &mut zooms);
+            looks.extend(zooms);
+            for look in looks {
+                let [luma, ..] = shrunk(&picture, &look);
+                let (region, content) = (look.region(), look.content());
+                let mut whole = vec![0; content.pixels()];
+                let source = TypedImageRef::<U8>::from_buffer(size.width, size.height, &bytes).unwrap();
+                let mut target = TypedImage::<U8>::from_buffer(content.width, content.height, &mut whole).unwrap();
+                let [from_left, from_top] = [region.left, region.top].map(f64::from);
+                let [across, down] = [region.right.min(width) - region.left, region.bottom.min(height) - region.top];
+                let options = ResizeOptions::new()
+                    .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
+                    .use_alpha(false)
+                    .crop(from_left, from_top, f64::from(across), f64::from(down));
+                Resizer::new().resize_typed(&source, &mut target, &options).unwrap();
+                prop_assert!(luma.iter().zip(&whole).all(|(two, one)| two.abs_diff(*one) <= 1));
             }
         }
 

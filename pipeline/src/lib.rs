@@ -5,6 +5,7 @@
 //! The rest are leaves: what the owner wants ([`config`]), what is told ([`event`]), what is counted ([`metrics`]),
 //! what time it is ([`clock`]), and the program's [`commands`].
 
+mod arena;
 pub mod capture;
 pub mod clock;
 pub mod commands;

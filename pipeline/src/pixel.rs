@@ -22,7 +22,7 @@ use crate::config::Config;
 use crate::event::Event;
 use crate::hatch::shared::{FrontEnd, Messages, SharedHatch, ToldFormat};
 use crate::metrics::Metrics;
-use crate::path::{Manners, PathError, Shared, Stages};
+use crate::path::{Frames, Manners, PathError, Shared, Stages};
 use crate::sandbox::{Role, Walls};
 use crate::supervise::messages::{FromPixel, Start, ToPixel};
 use crate::wire::{Wire, WireError};
@@ -41,7 +41,7 @@ pub(crate) fn run(wire: Wire) -> anyhow::Result<ExitCode> {
     let stop = Arc::new(AtomicBool::new(false));
     let mut walls = Walls::first(Role::Pixel, start.walls)?;
     let foreign = open_foreign(&config)?;
-    walls.before_anything_from_outside()?;
+    walls.before_anything_from_outside(false)?;
     let networks = Networks::find(&config, Medium::Live)?;
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
@@ -52,17 +52,17 @@ pub(crate) fn run(wire: Wire) -> anyhow::Result<ExitCode> {
     let told = camera.source.rate().filter(|&rate| ToldFormat::can_be(rate));
     let rate = told.unwrap_or(Rate { frames: config.camera.fps, seconds: 1 });
     let (mut hatch, end) = SharedHatch::new(format).context("making the ring of redacted frames failed")?;
-    let reach = reach(&config);
+    let limits = live_limits(&config, rate.time_of(1));
+    let (frames, locked) = Frames::guarded(format, &limits).context("there is no memory for frames")?;
+    walls.note("locked memory", locked);
+    let mut reach = reach(&config);
+    reach.read.extend(networks.own_files());
     walls.before_threads(&reach);
 
     let zones = Arc::new(Zones::new(&hidden_zones(&config), format));
     let inspector = with_watch(networks.inspector((all_cores() / 2).max(1))?, &config, format, true);
-    let stages = Stages {
-        redactor: Redactor::new(policy(&config), format, Arc::clone(&zones)),
-        zones,
-        inspector,
-        limits: live_limits(&config, rate.time_of(1)),
-    };
+    let stages =
+        Stages { redactor: Redactor::new(policy(&config), format, Arc::clone(&zones)), zones, inspector, limits };
     stand_up(&wire, &end, format, rate, camera.identity)?;
     drop(end);
 
@@ -70,7 +70,7 @@ pub(crate) fn run(wire: Wire) -> anyhow::Result<ExitCode> {
     tell_health(Arc::clone(&wire), hatch.messages(), shared.clone(), walls.missing().to_vec())?;
     let per_second = f64::from(rate.frames) / f64::from(rate.seconds);
     eprintln!("frostglass: {} at {per_second:.2} frames a second; Ctrl-C ends", format.size);
-    let ran = crate::path::run_behind(camera.source, stages, &mut hatch, Manners::Live, &shared, || {
+    let ran = crate::path::run_behind(camera.source, frames, stages, &mut hatch, Manners::Live, &shared, || {
         walls.before_frames(&reach).map_err(|error| PathError::Walls(error.to_string()))
     });
     let _ = hatch.messages().send(&Event::Health(shared.metrics.health(clock.wall())));

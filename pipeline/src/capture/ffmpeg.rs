@@ -6,16 +6,18 @@
 //! looks.)
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use frostglass_vault::{Blank, Format};
 
 use super::y4m::Y4mSource;
-use super::{CaptureError, Rate, Source, io_error};
+use super::{CaptureError, Rate, Source, io_error, starter};
 
 /// So much of what it says is kept: the end.
 const WORDS: usize = 2000;
@@ -26,8 +28,9 @@ const PATIENCE: u32 = 100;
 
 /// A clip that ffmpeg decodes, upright (it turns phone clips itself) and at a constant rate.
 pub struct FfmpegSource {
-    frames: Y4mSource<ChildStdout>,
+    frames: Y4mSource<Pipe>,
     running: Running,
+    repeat: bool,
     ended: bool,
 }
 
@@ -42,15 +45,39 @@ pub fn open_by_ffmpeg(path: &Path, what: &str, repeat: bool) -> Result<FfmpegSou
 
 fn start(program: &OsStr, path: &Path, what: &str, repeat: bool) -> Result<FfmpegSource, CaptureError> {
     let shown = path.display().to_string();
-    if !crate::sandbox::programs_can_be_started() {
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => CaptureError::NoFfmpeg { path: shown.clone(), what: what.to_owned() },
+        _ => io_error(&shown, "starting ffmpeg")(error),
+    };
+    let (process, video, words) = if starter::is_there() {
+        let [video, words] = starter::start(path).map_err(failed)?;
+        (Process::Elsewhere, Some(File::from(video)), Some(File::from(words)))
+    } else if crate::sandbox::programs_can_be_started() {
+        let mut child = command(program, path, repeat).and_then(|mut command| command.spawn()).map_err(failed)?;
+        let video = child.stdout.take().map(|pipe| File::from(OwnedFd::from(pipe)));
+        let words = child.stderr.take().map(|pipe| File::from(OwnedFd::from(pipe)));
+        (Process::Ours(child), video, words)
+    } else {
         let advice = "convert it to plain H.264: behind its walls this process starts no program".to_owned();
         return Err(CaptureError::Unsupported { path: shown, what: what.to_owned(), advice });
+    };
+    let mut running = Running { process, listener: words.map(listen), words: String::new(), path: shown.clone() };
+    let Some(video) = video else { return Err(running.explain(0)) };
+    match Y4mSource::new(shown, Pipe(Some(video))) {
+        Ok(frames) => Ok(FfmpegSource { frames, running, repeat, ended: false }),
+        // It gave nothing, or less than a header: its own words say why.
+        Err(CaptureError::Empty { .. } | CaptureError::Broken { .. }) => Err(running.explain(0)),
+        Err(fault) => Err(fault),
     }
-    let absolute = std::path::absolute(path).map_err(io_error(&shown, "finding"))?;
+}
+
+/// ffmpeg on a local file, which it plays once or for ever, as Y4M to a pipe.
+pub(super) fn command(program: &OsStr, path: &Path, repeat: bool) -> io::Result<Command> {
     // With the prefix nothing in a file's name is an option or a protocol ("-y.avi", "concat:a|b").
     let mut address = OsString::from("file:");
-    address.push(absolute);
-    let mut child = Command::new(program)
+    address.push(std::path::absolute(path)?);
+    let mut command = Command::new(program);
+    command
         .args(["-nostdin", "-hide_banner", "-v", "error", "-protocol_whitelist", "file"])
         .args(["-stream_loop", if repeat { "-1" } else { "0" }, "-i"])
         .arg(address)
@@ -58,21 +85,8 @@ fn start(program: &OsStr, path: &Path, what: &str, repeat: bool) -> Result<Ffmpe
         .args(["-f", "yuv4mpegpipe", "-pix_fmt", "yuv420p", "pipe:1"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => CaptureError::NoFfmpeg { path: shown.clone(), what: what.to_owned() },
-            _ => io_error(&shown, "starting ffmpeg")(error),
-        })?;
-    let (output, words) = (child.stdout.take(), child.stderr.take());
-    let mut running = Running { child, listener: words.map(listen), words: String::new(), path: shown.clone() };
-    let Some(output) = output else { return Err(running.explain(0)) };
-    match Y4mSource::new(shown, output) {
-        Ok(frames) => Ok(FfmpegSource { frames, running, ended: false }),
-        // It gave nothing, or less than a header: its own words say why.
-        Err(CaptureError::Empty { .. } | CaptureError::Broken { .. }) => Err(running.explain(0)),
-        Err(fault) => Err(fault),
-    }
+        .stderr(Stdio::piped());
+    Ok(command)
 }
 
 impl FfmpegSource {
@@ -102,11 +116,11 @@ impl Source for FfmpegSource {
         match result {
             Ok(Some(_)) | Err(CaptureError::WrongFormat { .. }) => result,
             // The pipe ended: well only if ffmpeg says so too, and had no error to tell of. A clip that was cut is
-            // a success to it.
+            // a success to it. One that it repeats for ever has no good end.
             Ok(None) => {
                 self.ended = true;
                 let well = self.running.wait().is_some_and(|status| status.success());
-                if well && self.running.words().is_empty() { Ok(None) } else { Err(self.explain()) }
+                if well && !self.repeat && self.running.words().is_empty() { Ok(None) } else { Err(self.explain()) }
             }
             Err(_) => {
                 self.ended = true;
@@ -117,22 +131,63 @@ impl Source for FfmpegSource {
 }
 
 impl FfmpegSource {
+    /// Nobody reads any more, by which it ends at its next frame even where it can not be killed.
     fn explain(&mut self) -> CaptureError {
+        self.frames.get_mut().0 = None;
         self.running.explain(self.frames.frames_read())
     }
 }
 
-/// The process; ended when this goes.
+/// What it writes to, as long as somebody reads.
+struct Pipe(Option<File>);
+
+impl Read for Pipe {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.0.as_mut().map_or(Ok(0), |pipe| pipe.read(bytes))
+    }
+}
+
+/// The process; ended when this goes. Behind walls this process may kill nobody: then it ends because nobody reads, or with
+/// the group of processes that it is in, which the supervisor ends.
 struct Running {
-    child: Child,
+    process: Process,
     listener: Option<JoinHandle<Vec<u8>>>,
     words: String,
     path: String,
 }
 
+/// Who started it.
+enum Process {
+    Ours(Child),
+    /// See [`starter`].
+    Elsewhere,
+}
+
 impl Running {
-    fn wait(&mut self) -> Option<std::process::ExitStatus> {
-        self.child.wait().ok()
+    /// How it ended, when its video has.
+    fn wait(&mut self) -> Option<ExitStatus> {
+        match &mut self.process {
+            Process::Ours(child) => child.wait().ok(),
+            Process::Elsewhere => starter::wait().or_else(starter::end),
+        }
+    }
+
+    /// How it ended, if it did so in time.
+    fn wait_a_moment(&mut self) -> Option<ExitStatus> {
+        let Process::Ours(child) = &mut self.process else { return starter::wait() };
+        for _ in 0..PATIENCE {
+            match child.try_wait() {
+                Ok(None) => std::thread::sleep(Duration::from_millis(10)),
+                ended => return ended.ok().flatten(),
+            }
+        }
+        None
+    }
+
+    /// Ends it, and says how it ended; one that can not be killed is not waited for long.
+    fn end(&mut self) -> Option<ExitStatus> {
+        let Process::Ours(child) = &mut self.process else { return starter::end() };
+        if child.kill().is_ok() { child.wait().ok() } else { self.wait_a_moment() }
     }
 
     /// What it said, when it has ended.
@@ -146,29 +201,26 @@ impl Running {
     /// Ends it and puts together what it said.
     fn explain(&mut self, whole: u64) -> CaptureError {
         // It closed its end of the pipe, or wrote what is no video: it may end by itself, but is not waited for long.
-        for _ in 0..PATIENCE {
-            if !matches!(self.child.try_wait(), Ok(None)) {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        let _ = self.child.kill();
-        let how = self.wait().map_or_else(|| "was lost".to_owned(), |status| format!("ended with {status}"));
+        let status = self.wait_a_moment().or_else(|| self.end());
+        let path = self.path.clone();
+        let Some(status) = status else {
+            let said = "it has not ended, so that nobody listens to what it says".to_owned();
+            return CaptureError::Ffmpeg { path, how: "was left".to_owned(), whole, said };
+        };
         let said = self.words();
         let said = if said.is_empty() { "it said nothing".to_owned() } else { said.to_owned() };
-        CaptureError::Ffmpeg { path: self.path.clone(), how, whole, said }
+        CaptureError::Ffmpeg { path, how: format!("ended with {status}"), whole, said }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.end();
     }
 }
 
 /// Reads what it says while it works: a full pipe would stop it.
-fn listen(mut words: ChildStderr) -> JoinHandle<Vec<u8>> {
+fn listen(mut words: File) -> JoinHandle<Vec<u8>> {
     std::thread::spawn(move || {
         let (mut kept, mut piece) = (Vec::new(), [0; 1024]);
         while let Ok(read @ 1..) = words.read(&mut piece) {
@@ -230,6 +282,15 @@ mod tests {
         let text = faults[0].to_string();
         assert!(text.contains("packet 7 is corrupt") && text.contains("exit status: 3"), "{text}");
         assert!(text.contains("after 1 whole frames"), "{text}");
+    }
+
+    #[test]
+    fn a_clip_that_is_repeated_has_no_good_end() {
+        let (_folder, program) = stand_in(FRAME);
+        let mut source = start(program.as_os_str(), Path::new("clip.avi"), "AVI", true).unwrap();
+        let (frames, faults) = drain(&mut source);
+        assert_eq!((frames.len(), faults.len()), (1, 1));
+        assert!(faults[0].to_string().contains("after 1 whole frames"), "{}", faults[0]);
     }
 
     #[test]

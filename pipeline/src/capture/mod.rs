@@ -26,6 +26,7 @@ mod mp4;
 mod open;
 mod paced;
 pub mod rotate;
+pub(crate) mod starter;
 pub mod still;
 pub mod y4m;
 

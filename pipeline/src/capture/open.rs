@@ -262,6 +262,19 @@ mod tests {
     }
 
     #[test]
+    fn a_clip_that_has_another_size_when_it_begins_again_is_a_fault() {
+        let clip = |width: u32| -> Box<dyn Source> {
+            let mut bytes = format!("YUV4MPEG2 W{width} H2 F5:1 C420jpeg\nFRAME\n").into_bytes();
+            bytes.resize(bytes.len() + width as usize * 3, 7);
+            Box::new(super::super::y4m::Y4mSource::new("clip".to_owned(), std::io::Cursor::new(bytes)).unwrap())
+        };
+        let mut source = Repeat::new(clip(4), move || Ok(clip(6)));
+        let (frames, faults) = drain(&mut source);
+        assert_eq!(frames.len(), 1);
+        assert!(matches!(faults[..], [CaptureError::SizeChanged { .. }]), "{faults:?}");
+    }
+
+    #[test]
     fn a_repeated_clip_goes_on_with_rising_times() {
         let (_folder, path) = file("clip.y4m", &two_frames());
         let mut clip = moving(open(&path, &OpenOptions { fps: None, repeat: true }).unwrap());

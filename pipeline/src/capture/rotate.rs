@@ -62,10 +62,21 @@ impl<S: Source> Rotated<S> {
     /// Turns every frame of `inner`.
     #[must_use]
     pub fn new(inner: S, turn: Turn) -> Self {
-        let stored = inner.format();
-        let format = Format { size: turn.size(stored.size), ..stored };
-        let scratch = if turn == Turn::None { None } else { Pool::new(stored, 1).blank() };
-        Self { inner, turn, format, stored: scratch }
+        let scratch = if turn == Turn::None { None } else { Pool::new(inner.format(), 1).blank() };
+        Self::of(inner, turn, scratch)
+    }
+
+    /// The same; between source and frame, a picture lies in a frame of this pool. `None` when that has none of the source's
+    /// format.
+    #[must_use]
+    pub fn within(inner: S, turn: Turn, pool: &Pool) -> Option<Self> {
+        let scratch = pool.blank().filter(|blank| blank.format() == inner.format())?;
+        Some(Self::of(inner, turn, Some(scratch)))
+    }
+
+    fn of(inner: S, turn: Turn, stored: Option<Blank>) -> Self {
+        let format = inner.format();
+        Self { inner, turn, format: Format { size: turn.size(format.size), ..format }, stored }
     }
 }
 

@@ -1,7 +1,7 @@
 //! YUV4MPEG2: uncompressed video as other programs pipe it.
 //!
 //! **Invariant.** A stream that ends inside a frame is a fault that is told, not a plain end. Frames are read
-//! straight into the blank: nothing is allocated per frame.
+//! straight into the blank: nothing is allocated per frame, and no sample lies anywhere else.
 //!
 //! Format: `yuv4mpeg(5)` of mjpegtools; `XCOLORRANGE` as ffmpeg writes it.
 
@@ -65,7 +65,8 @@ impl<R: Read> Y4mSource<R> {
     /// # Errors
     /// When it cannot be read, or its header asks for what is not taken.
     pub fn new(path: String, input: R) -> Result<Self, CaptureError> {
-        let mut input = BufReader::with_capacity(64 << 10, input);
+        // Headers byte by byte, so that no sample is ever read anywhere but into its frame.
+        let mut input = BufReader::with_capacity(1, input);
         let mut line = Vec::with_capacity(256);
         let read = read_line(&mut input, &mut line, LONGEST_HEADER).map_err(io_error(&path, "reading"))?;
         if read == 0 {
@@ -91,6 +92,11 @@ impl<R: Read> Y4mSource<R> {
     #[must_use]
     pub fn get_ref(&self) -> &R {
         self.input.get_ref()
+    }
+
+    /// The same, to be changed.
+    pub(super) fn get_mut(&mut self) -> &mut R {
+        self.input.get_mut()
     }
 
     /// Bytes of a frame's samples in the stream.

@@ -1,18 +1,20 @@
 //! `frostglass check`: proves a config, and says in plain words what it does.
 //!
 //! **Invariant.** What it calls good, `run` does not refuse: the networks are loaded and prove themselves here as there. A camera
-//! that is not plugged in at the moment is said, and is no fault of the config.
+//! that is not plugged in at the moment is said, and is no fault of the config; nor are walls that this machine has not.
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 use anyhow::Context;
 use clap::Args;
 use frostglass_models::NetworkFile;
 
-use super::Done;
 use super::networks::{Medium, Networks, detail, face_networks};
+use super::{Done, WALLS};
 use crate::config::{CameraSource, Config};
+use crate::sandbox::{Reach, Role, Walls};
 
 /// Arguments of `frostglass check`.
 #[derive(Debug, Args)]
@@ -53,12 +55,14 @@ pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<Done> {
         _ => String::new(),
     };
     // A config without a source is one for files.
-    let refused = config.camera.source.as_ref().and_then(|_| super::servable(&config).err());
+    let served = || super::servable(&config).and_then(|()| super::out_of_reach_of_its_outputs(&config, &args.config));
+    let refused = config.camera.source.as_ref().and_then(|_| served().err());
     let refusal = match &refused {
         Some(why) if config.not_yet().is_empty() => format!("`run` refuses: {why}\n"),
         _ => String::new(),
     };
-    let text = format!("{described}Looks: {}\n{missing}{refusal}", looks.to_lowercase());
+    let walls = walls();
+    let text = format!("{described}Looks: {}\n{walls}{missing}{refusal}", looks.to_lowercase());
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         // Whoever read the beginning had enough of it, as `head` does.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
@@ -66,6 +70,34 @@ pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<Done> {
     }
     Networks::find(&config, Medium::Live)?.inspector(1)?;
     Ok(if refused.is_some() || !config.not_yet().is_empty() { Done::InPart } else { Done::Whole })
+}
+
+/// What this machine's walls are, tried in a process that ends behind them.
+fn walls() -> String {
+    let tried = Command::new("/proc/self/exe").arg(WALLS).stdin(Stdio::null()).output();
+    let missing = match &tried {
+        Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).into_owned(),
+        Ok(output) => {
+            let (why, how) = (String::from_utf8_lossy(&output.stderr), output.status);
+            return format!("Walls: NONE CAN STAND ({how}): {}\n", why.trim().trim_start_matches("frostglass: "));
+        }
+        Err(error) => return format!("Walls: not tried: starting this program again failed: {error}\n"),
+    };
+    if missing.is_empty() {
+        return "Walls: all of them stand on this machine\n".to_owned();
+    }
+    missing.lines().map(|wall| format!("Walls: MISSING {wall}\n")).collect()
+}
+
+/// The process that [`walls`] starts: goes through all that a pixel process does, and tells what does not stand.
+pub(crate) fn try_walls() -> anyhow::Result<Done> {
+    let mut walls = Walls::first(Role::Pixel, true)?;
+    walls.before_anything_from_outside(false)?;
+    walls.before_threads(&Reach::default());
+    walls.before_frames(&Reach::default())?;
+    let missing: String = walls.missing().iter().map(|wall| format!("{wall}\n")).collect();
+    std::io::stdout().lock().write_all(missing.as_bytes()).context("standard output")?;
+    Ok(Done::Whole)
 }
 
 fn network_line(network: &NetworkFile, on: &str) -> anyhow::Result<String> {

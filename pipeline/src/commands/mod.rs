@@ -21,9 +21,10 @@ use std::sync::atomic::AtomicBool;
 
 use clap::{Parser, Subcommand};
 
+use crate::capture::starter::STARTER;
 pub(crate) use hides::{hides, summary, uncovered};
 pub(crate) use networks::{Medium, Networks, all_cores, hidden_zones, live_limits, policy, with_watch};
-pub(crate) use run::{open_camera, open_foreign, reach, servable};
+pub(crate) use run::{open_camera, open_foreign, out_of_reach_of_its_outputs, reach, servable};
 
 /// Decides what may leave a camera: blurs faces, paints over zones, lets out only redacted frames and motion events.
 #[derive(Debug, Parser)]
@@ -63,7 +64,19 @@ enum Command {
     /// Started by `run`
     #[command(hide = true, name = "front-process")]
     FrontProcess,
+    /// Started by `redact`
+    #[command(hide = true, name = STARTER)]
+    FfmpegProcess {
+        /// Clips that only ffmpeg reads.
+        files: Vec<PathBuf>,
+    },
+    /// Started by `check`
+    #[command(hide = true, name = WALLS)]
+    WallsProcess,
 }
+
+/// Hidden sub-command by which `check` executes this program again.
+const WALLS: &str = "walls-process";
 
 /// How a command ended that did not fail as a whole.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -94,6 +107,8 @@ pub fn carry_out(args: Args) -> anyhow::Result<Done> {
         Command::Check(args) => check::check(&args),
         Command::PixelProcess => run::part(crate::supervise::PIXEL).map(Done::With),
         Command::FrontProcess => run::part(crate::supervise::FRONT).map(Done::With),
+        Command::FfmpegProcess { files } => run::ffmpeg(&files),
+        Command::WallsProcess => check::try_walls(),
     }
 }
 

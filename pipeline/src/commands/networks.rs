@@ -1,5 +1,6 @@
 //! From a config to networks that are loaded and have proved themselves.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -64,6 +65,16 @@ impl Networks {
         };
         let may_lower = config.hold.may_lower_detail && medium.moves();
         Ok(Self { runtime, faces, persons, every, may_lower })
+    }
+
+    /// Networks of the owner's own, which are read when they are loaded.
+    pub(crate) fn own_files(&self) -> Vec<PathBuf> {
+        let all = self.faces.networks.iter().chain(&self.persons);
+        let own = all.filter_map(|network| match network {
+            NetworkFile::Own { path, .. } => Some(path.clone()),
+            NetworkFile::Bundled(_) => None,
+        });
+        own.collect()
     }
 
     /// Loads the networks, each of which must find what is in its test picture.

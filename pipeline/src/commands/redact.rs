@@ -1,4 +1,7 @@
 //! `frostglass redact`: files in, redacted files out, through the same stages as a camera's frames.
+//!
+//! **Invariant.** What decodes, inspects and writes stands behind walls: no network, no programs, and no files but inputs and the
+//! folders of outputs.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,13 +16,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::networks::{Medium, Networks, all_cores, file_limits, hidden_zones, policy, with_watch};
 use super::plan::{Job, Plan, is_dash, plan};
 use super::{Done, WrongUse, config_or_default, start_log, stop_on_signals, told};
-use crate::capture::{MovingSource, OpenOptions, Opened};
+use crate::capture::{MovingSource, OpenOptions, Opened, starter, takes_ffmpeg};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::emit::{ClipContainer, ClipFile, JsonLines, Overwrite, Sink, Y4mStream};
 use crate::hatch::{Front, Received, WhenFull, in_process};
 use crate::metrics::Metrics;
 use crate::path::{Manners, PathError, Shared, Stages};
+use crate::sandbox::{Reach, Role, Walls};
 
 /// Arguments of `frostglass redact`.
 #[derive(Debug, Args)]
@@ -42,7 +46,7 @@ pub(crate) struct RedactArgs {
     /// Overwrite outputs that exist (never an input)
     #[arg(long)]
     force: bool,
-    /// Accepted; this version has no sandbox around the decoders yet
+    /// Run without walls: who takes over a decoder or a network then reaches all that this user may reach
     #[arg(long)]
     without_sandbox: bool,
 }
@@ -81,10 +85,17 @@ pub(crate) fn redact(args: &RedactArgs) -> anyhow::Result<Done> {
         };
         bail!("{}: no picture and no clip in it{skipped}; nothing was done", inputs.join(", "));
     }
+    for job in plan.stills.iter().chain(&plan.clips).filter(|job| !is_dash(&job.output)) {
+        make_folder_of(&job.output)?;
+    }
+    let events = args.events.as_deref().map(open_events).transpose()?;
+    let (stills, clips) = behind_walls(&plan, &config, !args.without_sandbox)?;
     let mut work = Work {
         stop: stop_on_signals()?,
         overwrite: if args.force { Overwrite::Force } else { Overwrite::Refuse },
-        events: args.events.as_deref().map(open_events).transpose()?,
+        events,
+        stills,
+        clips,
         done: 0,
         failed: 0,
         config,
@@ -110,6 +121,37 @@ pub(crate) fn redact(args: &RedactArgs) -> anyhow::Result<Done> {
     Ok(if work.failed > 0 { Done::InPart } else { Done::Whole })
 }
 
+/// Puts walls around this process before it reads what may be hostile, and finds the networks for pictures and for clips. ffmpeg
+/// stays outside, for it can not work behind them.
+fn behind_walls(plan: &Plan, config: &Config, wanted: bool) -> anyhow::Result<(Option<Networks>, Option<Networks>)> {
+    let jobs = || plan.stills.iter().chain(&plan.clips);
+    let foreign: Vec<_> = plan.clips.iter().map(|job| job.input.clone()).filter(|clip| takes_ffmpeg(clip)).collect();
+    if wanted && !foreign.is_empty() {
+        starter::install(foreign).context("starting a process that will start ffmpeg failed")?;
+    }
+    let mut walls = Walls::first(Role::Files, wanted)?;
+    walls.before_anything_from_outside(false)?;
+    let find = |jobs: &[Job], medium| (!jobs.is_empty()).then(|| Networks::find(config, medium)).transpose();
+    let (stills, clips) = (find(&plan.stills, Medium::Stills)?, find(&plan.clips, Medium::Clips)?);
+    let own = stills.iter().chain(&clips).flat_map(Networks::own_files);
+    let files = |path: fn(&Job) -> &PathBuf| jobs().map(path).filter(|path| !is_dash(path));
+    let folder = |output: &PathBuf| match output.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let mut fill: Vec<_> = files(|job| &job.output).map(folder).collect();
+    fill.sort_unstable();
+    fill.dedup();
+    let read = files(|job| &job.input).cloned().chain(own).collect();
+    // An output may be a device or a pipe that is there.
+    let write = files(|job| &job.output).filter(|output| output.exists()).cloned().collect();
+    walls.before_files(&Reach { read, write, fill, ..Reach::default() });
+    for wall in walls.missing() {
+        eprintln!("frostglass: WARNING: walls that do not stand: {wall}");
+    }
+    Ok((stills, clips))
+}
+
 /// A wish of the config that files would not get must not look honoured.
 fn refuse_what_would_uncover(config: &Config) -> anyhow::Result<()> {
     if config.camera.rotate != 0 {
@@ -122,6 +164,9 @@ fn refuse_what_would_uncover(config: &Config) -> anyhow::Result<()> {
 /// What all files of one call share.
 struct Work {
     config: Config,
+    /// For pictures and for clips, where there are any.
+    stills: Option<Networks>,
+    clips: Option<Networks>,
     overwrite: Overwrite,
     events: Option<Box<dyn Sink>>,
     stop: Arc<AtomicBool>,
@@ -135,14 +180,10 @@ impl Work {
             self.failed += 1;
             eprintln!("{}", told(error));
         }
-        for job in plan.stills.iter().chain(&plan.clips).filter(|job| !is_dash(&job.output)) {
-            make_folder_of(&job.output)?;
+        if let Some(networks) = self.stills.take() {
+            self.redact_stills(&plan.stills, &networks)?;
         }
-        if !plan.stills.is_empty() {
-            self.redact_stills(&plan.stills)?;
-        }
-        if !plan.clips.is_empty() {
-            let networks = Networks::find(&self.config, Medium::Clips)?;
+        if let Some(networks) = self.clips.take() {
             for job in plan.clips.iter() {
                 if self.stop.load(Ordering::Relaxed) {
                     break;
@@ -159,34 +200,25 @@ impl Work {
         Ok(())
     }
 
-    fn redact_stills(&mut self, jobs: &[Job]) -> anyhow::Result<()> {
-        let networks = Networks::find(&self.config, Medium::Stills)?;
+    fn redact_stills(&mut self, jobs: &[Job], networks: &Networks) -> anyhow::Result<()> {
         let bar = progress(Some(jobs.len() as u64), "pictures");
         let (done, failed) = (&mut self.done, &mut self.failed);
-        super::stills::redact_stills(
-            jobs,
-            &networks,
-            &self.config,
-            self.overwrite,
-            &self.stop,
-            &bar,
-            |job, became| {
-                bar.suspend(|| match became {
-                    Ok(still) => {
-                        *done += 1;
-                        let faces = plural(still.faces as u64, "face");
-                        eprintln!("{} → {}: {faces} hidden", job.input.display(), job.output.display());
-                        for note in still.notes {
-                            eprintln!("  {note}");
-                        }
+        super::stills::redact_stills(jobs, networks, &self.config, self.overwrite, &self.stop, &bar, |job, became| {
+            bar.suspend(|| match became {
+                Ok(still) => {
+                    *done += 1;
+                    let faces = plural(still.faces as u64, "face");
+                    eprintln!("{} → {}: {faces} hidden", job.input.display(), job.output.display());
+                    for note in still.notes {
+                        eprintln!("  {note}");
                     }
-                    Err(error) => {
-                        *failed += 1;
-                        eprintln!("{}", told(&error));
-                    }
-                });
-            },
-        )?;
+                }
+                Err(error) => {
+                    *failed += 1;
+                    eprintln!("{}", told(&error));
+                }
+            });
+        })?;
         bar.finish_and_clear();
         Ok(())
     }

@@ -15,7 +15,7 @@ use super::{Done, WrongUse, start_log_to, stop_on_signals};
 use crate::capture::camera::find::is_device;
 use crate::capture::{self, CaptureError, MovingSource, OpenOptions, Opened, Paced, Rate, Rotated, Source, Turn};
 use crate::clock::Clock;
-use crate::config::{CameraSource, Config};
+use crate::config::{CameraSource, Config, Target};
 use crate::metrics::Metrics;
 use crate::path::Shared;
 use crate::sandbox::Reach;
@@ -65,6 +65,14 @@ pub(crate) fn part(name: &str) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// The process that starts ffmpeg for `redact`; its conversation is its standard input.
+pub(crate) fn ffmpeg(files: &[PathBuf]) -> anyhow::Result<Done> {
+    let wire = Wire::from_descriptor(std::io::stdin().as_fd().try_clone_to_owned()?)
+        .map_err(|_| WrongUse(format!("{} is started by `frostglass redact`", capture::starter::STARTER)))?;
+    capture::starter::run(&wire, files)?;
+    Ok(Done::Whole)
+}
+
 /// A wish that is not honoured must not look honoured.
 pub(crate) fn servable(config: &Config) -> anyhow::Result<()> {
     if config.faces.style == Style::Mosaic {
@@ -92,6 +100,28 @@ pub(crate) fn servable(config: &Config) -> anyhow::Result<()> {
     }
     let list: Vec<_> = missing.iter().map(|wish| format!("  {}: {}", wish.key, wish.why)).collect();
     bail!("this version cannot do what the config asks for, so it does not start:\n{}", list.join("\n"))
+}
+
+/// Who writes what leaves must not be able to write what is hidden.
+///
+/// # Errors
+/// When the config at `path` lies where one of its own ways out writes.
+pub(crate) fn out_of_reach_of_its_outputs(config: &Config, path: &Path) -> anyhow::Result<()> {
+    let whole = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let file = |target: &Option<Target>| match target {
+        Some(Target::File(path)) => Some(path.clone()),
+        _ => None,
+    };
+    let emit = &config.emit;
+    let places = [("pictures", emit.pictures.clone()), ("jsonl", file(&emit.jsonl)), ("y4m", file(&emit.y4m))];
+    for (key, place) in places.into_iter().filter_map(|(key, place)| Some((key, place?))) {
+        if whole(path).starts_with(whole(&place)) {
+            let why = "the process that talks to the network writes there, and could change what is hidden";
+            let (path, place) = (path.display(), place.display());
+            return Err(WrongUse(format!("{path}: it lies in [emit] {key}, {place}: {why}; name another place")).into());
+        }
+    }
+    Ok(())
 }
 
 /// What stands in for the sensor, ready to be read.
@@ -148,7 +178,7 @@ pub(crate) fn open_foreign(config: &Config) -> anyhow::Result<Option<MovingSourc
 pub(crate) fn reach(config: &Config) -> Reach {
     match &config.camera.source {
         Some(CameraSource::Path(path)) if !is_device(path) && (config.camera.repeat || path.is_dir()) => {
-            Reach(vec![path.clone()])
+            Reach { read: vec![path.clone()], reopens: true, ..Reach::default() }
         }
         _ => Reach::default(),
     }
@@ -204,7 +234,11 @@ impl Clock for Ticking {
 fn turned(source: Box<dyn Source>, config: &Config) -> anyhow::Result<Box<dyn Source>> {
     Ok(match Turn::from_degrees(config.camera.rotate).context("[camera] rotate")? {
         Turn::None => source,
-        turn => Box::new(Rotated::new(source, turn)),
+        turn => {
+            // Guarded as far as the kernel grants it, which is told of the frames themselves.
+            let (pool, _) = crate::arena::pool(source.format(), 1).context("there is no memory to turn a frame in")?;
+            Box::new(Rotated::within(source, turn, &pool).context("there is no memory to turn a frame in")?)
+        }
     })
 }
 

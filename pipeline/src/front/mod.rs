@@ -9,6 +9,7 @@
 
 mod line;
 mod outlet;
+mod places;
 mod queue;
 mod tally;
 mod thermal;
@@ -43,6 +44,8 @@ const TICK: Duration = Duration::from_millis(100);
 /// Frames and events of the pixel process, and masked frames in their place, that are handed on before something else is
 /// looked at: one that never stops does not keep the front from its supervisor.
 const AT_ONCE: usize = 64;
+/// A front makes room for another, which can open what was replaced, no sooner than after so long.
+const ANEW_AFTER: Duration = Duration::from_secs(60);
 
 /// Lives until the supervisor says that it is over, or nobody takes anything any more.
 pub(crate) fn run(wire: Wire) -> anyhow::Result<ExitCode> {
@@ -52,9 +55,9 @@ pub(crate) fn run(wire: Wire) -> anyhow::Result<ExitCode> {
     };
     let config = Config::prove(&start.text, &start.origin, &start.folder)?;
     crate::commands::start_log(&config.log_level);
-    let walls = Walls::first(Role::Front, start.walls)?;
-    walls.before_anything_from_outside()?;
-    let outlets = open(&config, &start)?;
+    let mut walls = Walls::first(Role::Front, start.walls)?;
+    walls.before_anything_from_outside(config.emit.http.is_some())?;
+    let outlets = open(&config, &start, &mut walls)?;
     wire.send(&FromFront::Ready, &[])?;
     let mut front = Front {
         outlets,
@@ -65,6 +68,7 @@ pub(crate) fn run(wire: Wire) -> anyhow::Result<ExitCode> {
         line: Line::default(),
         told: Instant::now(),
         health_due: Instant::now() + HEALTH_EVERY,
+        walled: walls.wanted().then(Instant::now),
         finishing: false,
     };
     while !front.finishing {
@@ -89,8 +93,12 @@ pub(crate) fn run(wire: Wire) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn open(config: &Config, start: &Start) -> anyhow::Result<Outlets> {
-    let outlets = Outlets::open(config, start.again, start.y4m)?;
+/// Walls go up between what has to be there for them and the first thread.
+fn open(config: &Config, start: &Start, walls: &mut Walls) -> anyhow::Result<Outlets> {
+    let mut ways = ways::ways(config, start.again, start.y4m)?;
+    let places = ways.iter_mut().filter_map(|way| way.place.as_mut());
+    walls.before_ways_out(&places::reach(config, places));
+    let outlets = Outlets::of(ways, start.again)?;
     if outlets.is_empty() {
         eprintln!("frostglass: note: [emit] names no way out; frames are redacted and dropped");
     }
@@ -107,6 +115,8 @@ struct Front {
     line: Line,
     told: Instant,
     health_due: Instant,
+    /// Since when walls stand, if any do.
+    walled: Option<Instant>,
     finishing: bool,
 }
 
@@ -266,6 +276,13 @@ impl Front {
                     let now = event::written(jiff::Timestamp::now());
                     let fault = Fault { time: now.clone(), what, since: now, masked: Masked::Nothing };
                     self.outlets.event(&Event::Fault(fault));
+                }
+                Report::Anew => {
+                    if self.walled.is_some_and(|since| since.elapsed() >= ANEW_AFTER) {
+                        tracing::warn!("what a way out writes to was replaced: a new front opens it");
+                        self.detach();
+                        self.finishing = true;
+                    }
                 }
                 Report::Over { failed } => {
                     let message = if failed { FromFront::Failed } else { FromFront::Enough };

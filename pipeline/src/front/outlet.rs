@@ -16,12 +16,10 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
 
 use super::Video;
 use super::queue::Queue;
-use super::ways::{Way, ways};
+use super::ways::Way;
 use super::worker::{Said, Worker};
-use crate::config::Config;
 use crate::event::Event;
 use crate::hatch::ReceivedFrame;
-use crate::supervise::messages::Begun;
 
 /// For so long the first frame waits for what is opened; what takes longer is open later.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -41,6 +39,8 @@ pub(super) struct Outlets {
 pub(super) enum Report {
     /// Something is wrong with one of them.
     Fault(String),
+    /// One of them can only be opened by another front.
+    Anew,
     /// The last of them is gone.
     Over {
         /// By a fault, and not because its reader had enough.
@@ -58,11 +58,7 @@ struct Outlet {
 impl Outlets {
     /// Opens what can be opened before the first frame. At the first start a fault here is a fault of the run; `again` it
     /// is told, and tried once more later.
-    pub(super) fn open(config: &Config, again: bool, y4m: Begun) -> anyhow::Result<Self> {
-        Self::of(ways(config, again, y4m)?, again)
-    }
-
-    fn of(ways: Vec<Way>, again: bool) -> anyhow::Result<Self> {
+    pub(super) fn of(ways: Vec<Way>, again: bool) -> anyhow::Result<Self> {
         let (says, reports) = unbounded();
         let mut open = Vec::new();
         for (index, mut way) in ways.into_iter().enumerate() {
@@ -127,6 +123,7 @@ impl Outlets {
             let (index, said) = self.reports.try_recv().ok()?;
             match said {
                 Said::Fault(what) => return Some(Report::Fault(what)),
+                Said::OutOfReach => return Some(Report::Anew),
                 Said::Gone { failed } => {
                     self.failed |= failed;
                     if let Some(outlet) = self.open.get_mut(index) {

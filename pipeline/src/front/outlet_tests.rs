@@ -78,7 +78,7 @@ impl Sink for Left {
 #[test]
 fn one_whose_reader_has_gone_before_the_first_video_does_not_end_the_start() {
     let open = |_: Option<Video>| -> anyhow::Result<Option<Box<dyn Sink>>> { Ok(Some(Box::new(Left))) };
-    let way = Way { name: "left".to_owned(), open: Box::new(open), once: true, per_format: false };
+    let way = Way { name: "left".to_owned(), open: Box::new(open), once: true, per_format: false, place: None };
     let mut outlets = Outlets::of(vec![way], false).unwrap();
     outlets.event(&Event::Policy(crate::event::Policy { time: String::new(), hides: Vec::new() }));
     outlets.video(video(16)).unwrap();

@@ -40,7 +40,7 @@ pub(super) fn touchy(panics: Panics) -> Way {
         assert!(video.is_none() || !panics.open, "made up by the test");
         Ok(video.map(|_| Box::new(Touchy(panics)) as Box<dyn Sink>))
     };
-    Way { name: "a touchy one".to_owned(), open: Box::new(open), once: false, per_format: true }
+    Way { name: "a touchy one".to_owned(), open: Box::new(open), once: false, per_format: true, place: None }
 }
 
 /// Video of this width.

@@ -11,6 +11,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 
 use super::Video;
+use super::places::{self, Kind, Place};
 use crate::config::{Config, Target};
 use crate::emit::{JsonLines, LiveView, LoopbackSink, PictureFolder, Sink, Y4mStream, own_stdout};
 use crate::supervise::messages::Begun;
@@ -28,6 +29,8 @@ pub(super) struct Way {
     pub(super) once: bool,
     /// It has to begin anew when the video's format changes.
     pub(super) per_format: bool,
+    /// What it opens by its name.
+    pub(super) place: Option<Place>,
 }
 
 impl Way {
@@ -44,6 +47,7 @@ pub(super) fn ways(config: &Config, again: bool, begun: Begun) -> anyhow::Result
     let emit = config.emit.clone();
     let mut ways = Vec::new();
     if let Some(target) = emit.jsonl {
+        let place = places::of_target(&target);
         let open = move |_| -> anyhow::Result<Option<Box<dyn Sink>>> {
             Ok(Some(match &target {
                 Target::Stdout => Box::new(JsonLines::stdout()?),
@@ -51,15 +55,16 @@ pub(super) fn ways(config: &Config, again: bool, begun: Begun) -> anyhow::Result
             }))
         };
         let once = config.emit.jsonl == Some(Target::Stdout);
-        ways.push(Way { name: "events".to_owned(), open: Box::new(open), once, per_format: false });
+        ways.push(Way { name: "events".to_owned(), open: Box::new(open), once, per_format: false, place });
     }
     if let Some(folder) = emit.pictures {
         let every = NonZeroU32::new(emit.pictures_every).unwrap_or(NonZeroU32::MIN);
         let name = format!("pictures in {}", folder.display());
+        let place = Some(Place::new(&folder, Kind::Folder));
         let open = move |_| -> anyhow::Result<Option<Box<dyn Sink>>> {
             Ok(Some(Box::new(PictureFolder::open(&folder, "frostglass", every, emit.pictures_max_mib)?)))
         };
-        ways.push(Way { name, open: Box::new(open), once: false, per_format: false });
+        ways.push(Way { name, open: Box::new(open), once: false, per_format: false, place });
     }
     if let Some(target) = emit.y4m {
         ways.push(y4m(target, again, begun)?);
@@ -67,15 +72,16 @@ pub(super) fn ways(config: &Config, again: bool, begun: Begun) -> anyhow::Result
     if let Some(address) = emit.http {
         let open = move |_| -> anyhow::Result<Option<Box<dyn Sink>>> { Ok(Some(Box::new(LiveView::open(address)?))) };
         let name = format!("live view at http://{address}/");
-        ways.push(Way { name, open: Box::new(open), once: false, per_format: false });
+        ways.push(Way { name, open: Box::new(open), once: false, per_format: false, place: None });
     }
     if let Some(device) = emit.loopback {
         let name = format!("loopback device {}", device.display());
+        let place = Some(Place::new(&device, Kind::Device));
         let open = move |video: Option<Video>| -> anyhow::Result<Option<Box<dyn Sink>>> {
             let Some(Video { format, rate }) = video else { return Ok(None) };
             Ok(Some(Box::new(LoopbackSink::open(&device, format, rate)?)))
         };
-        ways.push(Way { name, open: Box::new(open), once: false, per_format: true });
+        ways.push(Way { name, open: Box::new(open), once: false, per_format: true, place });
     }
     Ok(ways)
 }
@@ -107,7 +113,7 @@ fn y4m(target: Target, again: bool, begun: Begun) -> anyhow::Result<Way> {
             Begun::Nothing | Begun::Torn => Box::new(Y4mStream::new(&its_name, file, Some(rate))),
         }))
     };
-    Ok(Way { name: format!("Y4M to {name}"), open: Box::new(open), once: true, per_format: false })
+    Ok(Way { name: format!("Y4M to {name}"), open: Box::new(open), once: true, per_format: false, place: None })
 }
 
 /// A file that was not there before, or one that an earlier front made and wrote nothing to; a pipe or a device may be there.

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Sender;
 
 use super::Video;
+use super::places::Place;
 use super::queue::{Item, Queue};
 use super::ways::Way;
 use crate::emit::{EmitError, Sink};
@@ -25,7 +26,11 @@ const WELL: Duration = Duration::from_secs(60);
 /// What a way out's thread says.
 pub(super) enum Said {
     Fault(String),
-    Gone { failed: bool },
+    /// What it writes to was replaced, and can not be opened from behind the walls of this process.
+    OutOfReach,
+    Gone {
+        failed: bool,
+    },
 }
 
 /// The thread of one way out.
@@ -106,7 +111,12 @@ impl Worker {
                     (self.sink, self.retry, self.mended) = (sink, None, Some(Instant::now()));
                     tracing::info!("{}: open again", self.way.name);
                 }
-                Err(_) => self.wait_longer(),
+                Err(_) => {
+                    if self.way.place.as_ref().is_some_and(Place::is_other) {
+                        let _ = self.says.send((self.index, Said::OutOfReach));
+                    }
+                    self.wait_longer();
+                }
             }
         }
         let Some(sink) = &mut self.sink else { return true };

@@ -37,7 +37,7 @@ fn what_can_be_opened_and_not_written_is_told_once_and_tried_more_and_more_seldo
         count.fetch_add(1, Ordering::Relaxed);
         Ok(Some(Box::new(FullDisk { well: 1 })))
     };
-    let way = Way { name: "events".to_owned(), open: Box::new(open), once: false, per_format: false };
+    let way = Way { name: "events".to_owned(), open: Box::new(open), once: false, per_format: false, place: None };
     let (says, said) = unbounded();
     let mut worker = Worker::new(way, Some(Box::new(FullDisk { well: 0 })), 0, says);
     let event = Event::Policy(crate::event::Policy { time: String::new(), hides: Vec::new() });
@@ -76,7 +76,7 @@ fn one_that_panics_is_told_once_and_tried_again() {
         count.fetch_add(1, Ordering::Relaxed);
         Ok(Some(Box::new(FullDisk { well: 5 })))
     };
-    let way = Way { name: "events".to_owned(), open: Box::new(open), once: false, per_format: false };
+    let way = Way { name: "events".to_owned(), open: Box::new(open), once: false, per_format: false, place: None };
     let (says, said) = unbounded();
     let mut worker = Worker::new(way, Some(Box::new(Broken)), 0, says);
     let event = Event::Policy(crate::event::Policy { time: String::new(), hides: Vec::new() });

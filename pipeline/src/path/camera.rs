@@ -9,9 +9,9 @@ use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::Sender;
-use frostglass_vault::{Pool, RawFrame, Stamp, Zones};
+use frostglass_vault::{RawFrame, Stamp, Zones};
 
-use super::{Manners, Shared};
+use super::{Frames, Manners, Shared};
 use crate::capture::{CaptureError, Source};
 
 /// What capture hands to the keeper.
@@ -23,7 +23,7 @@ pub(super) enum Captured {
 /// The capturing thread.
 pub(super) struct Camera {
     pub(super) source: Box<dyn Source>,
-    pub(super) pool: Pool,
+    pub(super) frames: Frames,
     pub(super) zones: Arc<Zones>,
     pub(super) manners: Manners,
     pub(super) shared: Shared,
@@ -32,11 +32,10 @@ pub(super) struct Camera {
 impl Camera {
     /// Captures until the source ends; gives the fault by which it ended, if it was one.
     pub(super) fn capture(mut self, out: &Sender<(Captured, Duration)>) -> Option<CaptureError> {
-        // What is read while all slots are in quarantine goes here, so that the source's time goes on.
-        let scrap = Pool::new(self.pool.format(), 1);
+        let Frames { pool, scrap } = self.frames;
         let mut sequence = 0;
         while !self.shared.stop.load(Ordering::Relaxed) {
-            let (mut blank, lost) = match (self.pool.blank(), self.manners) {
+            let (mut blank, lost) = match (pool.blank(), self.manners) {
                 (Some(blank), _) => (blank, false),
                 (None, Manners::Live) => (scrap.blank()?, true),
                 (None, Manners::Patient) => {

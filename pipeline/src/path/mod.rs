@@ -18,7 +18,7 @@ use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::bounded;
-use frostglass_vault::{Look, Pool, Redactor, Zones};
+use frostglass_vault::{Format, Look, Pool, Redactor, Zones};
 
 use self::camera::Camera;
 use self::desk::Desk;
@@ -112,28 +112,59 @@ pub fn run(
     manners: Manners,
     shared: &Shared,
 ) -> Result<(), PathError> {
-    run_behind(source, stages, hatch, manners, shared, || Ok(()))
+    let frames = Frames::new(source.format(), &stages.limits);
+    run_behind(source, frames, stages, hatch, manners, shared, || Ok(()))
 }
 
-/// The same, with walls that go up when all threads run and nothing was read.
+/// The memory that frames live in from capture to the hatch.
+#[derive(Debug)]
+pub struct Frames {
+    pool: Pool,
+    /// For what is read while all of the pool is in use: source's time goes on.
+    scrap: Pool,
+}
+
+impl Frames {
+    /// As many as a path with these limits uses, on the heap.
+    #[must_use]
+    pub fn new(format: Format, limits: &Limits) -> Self {
+        Self { pool: Pool::new(format, slots(limits)), scrap: Pool::new(format, 1) }
+    }
+
+    /// The same in guarded memory, and what of the guard does not stand.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub(crate) fn guarded(format: Format, limits: &Limits) -> std::io::Result<(Self, Result<(), String>)> {
+        let (pool, stands) = crate::arena::pool(format, slots(limits))?;
+        let (scrap, scrap_stands) = crate::arena::pool(format, 1)?;
+        Ok((Self { pool, scrap }, stands.and(scrap_stands)))
+    }
+}
+
+fn slots(limits: &Limits) -> usize {
+    limits.look_ahead + SLOTS_BESIDE_HOLD
+}
+
+/// The same in memory that is there already, with walls that go up when all threads run and nothing was read.
 ///
 /// # Errors
 /// As [`run`]; that of `walls`, and then nothing was read.
 pub fn run_behind(
     source: Box<dyn Source>,
+    frames: Frames,
     stages: Stages,
     hatch: &mut dyn Hatch,
     manners: Manners,
     shared: &Shared,
     walls: impl FnOnce() -> Result<(), PathError>,
 ) -> Result<(), PathError> {
-    let pool = Pool::new(source.format(), stages.limits.look_ahead + SLOTS_BESIDE_HOLD);
     let (captured_in, captured) = bounded(QUEUE);
     let (lend, lent) = bounded(if manners == Manners::Live { LOOKS } else { 1 });
     // An answer for each slot has room: the inspector never waits for the keeper.
-    let (answer_in, answers) = bounded(stages.limits.look_ahead + SLOTS_BESIDE_HOLD);
+    let (answer_in, answers) = bounded(slots(&stages.limits));
 
-    let camera = Camera { source, pool, zones: stages.zones, manners, shared: shared.clone() };
+    let camera = Camera { source, frames, zones: stages.zones, manners, shared: shared.clone() };
     // All threads meet twice: when they run, and when the walls stand.
     let meeting = Arc::new(Barrier::new(3));
     let meets = Arc::clone(&meeting);

@@ -65,12 +65,22 @@ pub(super) const NEVER: &[Call] = calls![
 /// What neither the pixel process nor the front ever has a reason for: another program.
 pub(super) const NO_PROGRAM: &[Call] = calls![execve 59 221, execveat 322 281, fork 57 -, vfork 58 -];
 
-/// What the pixel process never has a reason for: to talk. (Its conversations are pairs of sockets that exist, or are made
-/// as a pair and handed over before the first frame.)
-pub(super) const NO_TALK: &[Call] = calls![
-    socket 41 198, connect 42 203, bind 49 200, listen 50 201, accept 43 202, accept4 288 242, mq_open 240 180,
-    msgget 68 186, semget 64 190, shmget 29 194, shmat 30 196,
-];
+/// What only who waits for connections has a reason for.
+pub(super) const NO_LISTENING: &[Call] =
+    calls![socket 41 198, bind 49 200, listen 50 201, accept 43 202, accept4 288 242];
+
+/// What neither of them has a reason for: to reach out to others. (The conversations between the processes are pairs of sockets
+/// that exist, or are made as a pair and handed over.)
+pub(super) const NO_TALK: &[Call] =
+    calls![connect 42 203, mq_open 240 180, msgget 68 186, semget 64 190, shmget 29 194, shmat 30 196];
+
+/// The call of which one that listens may make some: TCP, over IPv4 and IPv6.
+pub(super) const SOCKET: &str = "socket";
+/// `AF_INET`, `AF_INET6`, and the only kind of socket, `SOCK_STREAM`, below the flags that may stand beside it.
+pub(super) const FAMILIES: [u32; 2] = [2, 10];
+pub(super) const KINDS: u32 = 0xf;
+/// All kinds but that one which the kernel has: datagram, raw, rdm, seqpacket, dccp, packet.
+pub(super) const OTHER_KINDS: [u32; 6] = [2, 3, 4, 5, 6, 10];
 
 const PROT_EXEC: u32 = 4;
 const F_GETFD: u32 = 1;
@@ -127,7 +137,7 @@ mod tests {
     }
 
     fn all() -> impl Iterator<Item = Call> {
-        let refused = [NEVER, NO_PROGRAM, NO_TALK].into_iter().flatten().copied();
+        let refused = [NEVER, NO_PROGRAM, NO_LISTENING, NO_TALK].into_iter().flatten().copied();
         refused.chain(WITH_FRAMES.iter().map(|(call, _)| *call))
     }
 

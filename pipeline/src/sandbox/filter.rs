@@ -12,7 +12,9 @@ use seccompiler::{
 };
 
 use super::Role;
-use super::calls::{Call, NEVER, NO_PROGRAM, NO_TALK, WITH_FRAMES, When};
+use super::calls::{
+    Call, FAMILIES, KINDS, NEVER, NO_LISTENING, NO_PROGRAM, NO_TALK, OTHER_KINDS, SOCKET, WITH_FRAMES, When,
+};
 
 /// Why there is no filter.
 #[derive(Debug, thiserror::Error)]
@@ -28,9 +30,9 @@ pub(super) enum FilterFault {
     Kernel(#[from] seccompiler::Error),
 }
 
-/// Kills this process, from here on, for what its role never calls.
-pub(super) fn kill_for_what_is_never_called(role: Role) -> Result<(), FilterFault> {
-    let program = deadly(role, this_machine()?)?;
+/// Kills this process, from here on, for what its role never calls. `listens`: whether it waits for connections.
+pub(super) fn kill_for_what_is_never_called(role: Role, listens: bool) -> Result<(), FilterFault> {
+    let program = deadly(role, listens, this_machine()?)?;
     Ok(seccompiler::apply_filter_all_threads(&program)?)
 }
 
@@ -44,21 +46,37 @@ fn this_machine() -> Result<TargetArch, FilterFault> {
     std::env::consts::ARCH.try_into().map_err(|_| FilterFault::Machine)
 }
 
-fn deadly(role: Role, arch: TargetArch) -> Result<BpfProgram, BackendError> {
+fn deadly(role: Role, listens: bool, arch: TargetArch) -> Result<BpfProgram, BackendError> {
     let lists: &[&[Call]] = match role {
-        // What it starts inherits this: the front talks, and both are programs.
+        // What it starts inherits this: the front listens, and both are programs.
         Role::Supervisor => &[NEVER],
-        Role::Front => &[NEVER, NO_PROGRAM],
-        Role::Pixel => &[NEVER, NO_PROGRAM, NO_TALK],
+        Role::Front if listens => &[NEVER, NO_PROGRAM, NO_TALK],
+        Role::Front | Role::Pixel | Role::Files => &[NEVER, NO_PROGRAM, NO_TALK, NO_LISTENING],
     };
     let numbers = lists.iter().copied().flatten().filter_map(|call| call.number(arch));
-    let rules = numbers.map(|number| (number, Vec::new())).collect();
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = numbers.map(|number| (number, Vec::new())).collect();
+    let socket = NO_LISTENING.iter().find(|call| call.name == SOCKET).and_then(|call| call.number(arch));
+    if let (Role::Front, true, Some(socket)) = (role, listens, socket) {
+        rules.insert(socket, other_than_tcp()?);
+    }
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, SeccompAction::KillProcess, arch)?;
     let mut program = BpfProgram::try_from(filter)?;
     if arch == TargetArch::x86_64 {
         program.splice(0..0, no_x32());
     }
     Ok(program)
+}
+
+/// Sockets that are none of TCP.
+fn other_than_tcp() -> Result<Vec<SeccompRule>, BackendError> {
+    let other_family =
+        FAMILIES.map(|family| condition(0, SeccompCmpOp::Ne, family)).into_iter().collect::<Result<_, _>>()?;
+    let mut rules = vec![SeccompRule::new(other_family)?];
+    for kind in OTHER_KINDS {
+        let is = condition(1, SeccompCmpOp::MaskedEq(u64::from(KINDS)), kind)?;
+        rules.push(SeccompRule::new(vec![is])?);
+    }
+    Ok(rules)
 }
 
 fn frames_only(reopens: bool, arch: TargetArch) -> Result<BpfProgram, BackendError> {

@@ -53,7 +53,7 @@ fn answer(program: &BpfProgram, shown: &Shown) -> u32 {
 }
 
 fn call(arch: TargetArch, name: &str, arguments: [u64; 6]) -> Shown {
-    let lists = [NEVER, NO_PROGRAM, NO_TALK].into_iter().flatten().copied();
+    let lists = [NEVER, NO_PROGRAM, NO_LISTENING, NO_TALK].into_iter().flatten().copied();
     let call = lists.chain(WITH_FRAMES.iter().map(|(call, _)| *call)).find(|call| call.name == name).unwrap();
     let number = u32::try_from(call.number(arch).unwrap()).unwrap();
     Shown { number, arch, arguments }
@@ -63,7 +63,7 @@ fn call(arch: TargetArch, name: &str, arguments: [u64; 6]) -> Shown {
 fn what_is_never_called_kills_on_both_architectures() {
     for arch in ARCHES {
         let [supervisor, front, pixel] =
-            [Role::Supervisor, Role::Front, Role::Pixel].map(|role| deadly(role, arch).unwrap());
+            [Role::Supervisor, Role::Front, Role::Pixel].map(|role| deadly(role, true, arch).unwrap());
         for name in ["ptrace", "process_vm_readv", "pidfd_getfd", "io_uring_setup", "bpf", "mount", "open_by_handle_at"]
         {
             for program in [&supervisor, &front, &pixel] {
@@ -75,23 +75,52 @@ fn what_is_never_called_kills_on_both_architectures() {
             assert_eq!(answer(&front, &call(arch, name, [0; 6])), KILL);
             assert_eq!(answer(&pixel, &call(arch, name, [0; 6])), KILL);
         }
-        for name in ["socket", "connect", "bind", "listen", "accept4", "shmget"] {
-            assert_eq!(answer(&front, &call(arch, name, [0; 6])), ALLOW, "the front talks");
-            assert_eq!(answer(&pixel, &call(arch, name, [0; 6])), KILL, "{name} on {arch:?}");
+        let silent = deadly(Role::Front, false, arch).unwrap();
+        for name in ["socket", "bind", "listen", "accept4"] {
+            assert_eq!(answer(&front, &call(arch, name, [2, 1, 0, 0, 0, 0])), ALLOW, "{name}: this front listens");
+            for program in [&pixel, &silent] {
+                assert_eq!(answer(program, &call(arch, name, [2, 1, 0, 0, 0, 0])), KILL, "{name} on {arch:?}");
+            }
+        }
+        for name in ["connect", "shmget", "mq_open"] {
+            for program in [&front, &silent, &pixel] {
+                assert_eq!(answer(program, &call(arch, name, [0; 6])), KILL, "{name} on {arch:?}: nobody reaches out");
+            }
         }
         assert_eq!(answer(&pixel, &call(arch, "read", [0; 6])), ALLOW);
     }
 }
 
 #[test]
+fn a_front_that_listens_makes_sockets_of_tcp_and_no_others() {
+    const CLOSES_AND_NEVER_WAITS: u64 = 0o2_004_000;
+    for arch in ARCHES {
+        let front = deadly(Role::Front, true, arch).unwrap();
+        let made = |family, kind| answer(&front, &call(arch, "socket", [family, kind, 0, 0, 0, 0]));
+        for family in [2, 10] {
+            assert_eq!(made(family, 1 | CLOSES_AND_NEVER_WAITS), ALLOW);
+            for kind in [2, 3, 5, 10] {
+                assert_eq!(made(family, kind | CLOSES_AND_NEVER_WAITS), KILL, "kind {kind} of family {family}");
+            }
+        }
+        // Local, netlink, packet, vsock, Bluetooth, the kernel's own ciphers.
+        for family in [1, 16, 17, 40, 31, 38] {
+            assert_eq!(made(family, 1), KILL, "family {family}");
+        }
+    }
+}
+
+#[test]
 fn calls_of_another_architecture_or_interface_kill() {
-    for program in [deadly(Role::Pixel, TargetArch::x86_64).unwrap(), frames_only(false, TargetArch::x86_64).unwrap()] {
+    for program in
+        [deadly(Role::Pixel, false, TargetArch::x86_64).unwrap(), frames_only(false, TargetArch::x86_64).unwrap()]
+    {
         let foreign = Shown { number: 63, arch: TargetArch::aarch64, arguments: [0; 6] };
         assert_eq!(answer(&program, &foreign), KILL);
     }
     // `connect` of x32.
     let x32 = Shown { number: 0x4000_0000 + 42, arch: TargetArch::x86_64, arguments: [0; 6] };
-    assert_eq!(answer(&deadly(Role::Pixel, TargetArch::x86_64).unwrap(), &x32), KILL);
+    assert_eq!(answer(&deadly(Role::Pixel, false, TargetArch::x86_64).unwrap(), &x32), KILL);
     assert_eq!(answer(&frames_only(false, TargetArch::x86_64).unwrap(), &x32), EPERM);
 }
 

@@ -37,17 +37,17 @@ pub(super) fn no_core_dump() -> Result<(), String> {
         .map_err(|error| error.to_string())
 }
 
-/// Not one capability is left, and none can come back.
-pub(super) fn no_capabilities() -> Result<(), String> {
+/// No capabilities are left but those in `kept`, and none can come back.
+pub(super) fn no_capabilities(kept: CapabilitySet) -> Result<(), String> {
     let had = rustix::thread::capabilities(None).map_err(|error| error.to_string())?;
     let _ = rustix::thread::clear_ambient_capability_set();
     // What is bounded can not be gained by executing; who has no right to bound has no right to gain either.
-    for capability in had.permitted.iter() {
+    for capability in had.permitted.difference(kept).iter() {
         let _ = rustix::thread::remove_capability_from_bounding_set(capability);
     }
-    let none = CapabilitySet::empty();
-    let none = CapabilitySets { effective: none, permitted: none, inheritable: none };
-    rustix::thread::set_capabilities(None, none).map_err(|error| error.to_string())
+    let left = had.permitted & kept;
+    let left = CapabilitySets { effective: left, permitted: left, inheritable: CapabilitySet::empty() };
+    rustix::thread::set_capabilities(None, left).map_err(|error| error.to_string())
 }
 
 /// Descriptors that a pixel process may have: some ten, and what the engine's threads wait on.

@@ -7,8 +7,10 @@
 //!
 //! The order, in the pixel process: no privileges and an own, empty network ([`Walls::first`]); death for what it never calls,
 //! before the engine's library, a network file or a decoder is touched ([`Walls::before_anything_from_outside`]); no files
-//! ([`Walls::before_threads`]); and only the calls that frames need ([`Walls::before_frames`]). The front talks and writes,
-//! so that its filter is the shorter one; the supervisor's is inherited by both.
+//! ([`Walls::before_threads`]); and only the calls that frames need ([`Walls::before_frames`]). The front talks and writes, but
+//! to nobody who did not come to it, and only where its ways out are ([`Walls::before_ways_out`]); the supervisor's filter is
+//! inherited by both, so that it holds what none of them needs. Who redacts files opens and writes them as it goes, and reaches
+//! no others ([`Walls::before_files`]).
 //!
 //! Which calls those are stands in `calls`, the filters in `filter`, files in `files`, the rest in `limits`.
 
@@ -18,6 +20,8 @@ mod filter;
 mod limits;
 
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::thread::CapabilitySet;
 
 pub(crate) use self::files::Reach;
 use self::filter::FilterFault;
@@ -31,6 +35,8 @@ pub enum Role {
     Pixel,
     /// Has the network and the disk.
     Front,
+    /// Redacts files: reads the ones and writes the others, in one process.
+    Files,
 }
 
 /// The walls of this process, as far as they stand.
@@ -82,7 +88,7 @@ impl Walls {
         let mut walls = Self { role, wanted, missing: Vec::new() };
         rustix::thread::set_no_new_privs(true)
             .map_err(|error| NoWalls { why: format!("new privileges can not be ruled out: {error}") })?;
-        if role == Role::Pixel {
+        if matches!(role, Role::Pixel | Role::Files) {
             walls.note("an own network", limits::own_network());
         }
         if role != Role::Supervisor {
@@ -91,27 +97,49 @@ impl Walls {
         Ok(walls)
     }
 
-    /// Death for what this process never calls.
+    /// Death for what this process never calls. `listens`: whether it is a front that waits for connections.
     ///
     /// # Errors
     /// When the kernel takes no filter.
-    pub fn before_anything_from_outside(&self) -> Result<(), NoWalls> {
+    pub fn before_anything_from_outside(&self, listens: bool) -> Result<(), NoWalls> {
         if self.wanted {
-            filter::kill_for_what_is_never_called(self.role)?;
+            filter::kill_for_what_is_never_called(self.role, listens)?;
             PROGRAMS_KILL.store(self.role != Role::Supervisor, Ordering::Relaxed);
         }
         Ok(())
     }
 
-    /// No capabilities, no files but those in `reach`, none that grows, no endless memory. Threads that run already are bound by
-    /// the limits alone. The ring has to exist: it is a file that grew.
+    /// Of the pixel process: no capabilities, no files but those in `reach`, none that grows, no endless memory. Threads that run
+    /// already are bound by the limits alone. The ring has to exist: it is a file that grew.
     pub(crate) fn before_threads(&mut self, reach: &Reach) {
         if !self.wanted {
             return;
         }
-        self.note("no capabilities", limits::no_capabilities());
+        self.note("no capabilities", limits::no_capabilities(CapabilitySet::empty()));
         self.note("no files (Landlock)", files::leave(reach));
         self.note("limits of files and memory", limits::no_growth());
+    }
+
+    /// Of the front: no capabilities but to listen on a low port and to write where another user's files are, and no files but
+    /// those in `reach`. No thread may run yet, and what `reach` names has to be there.
+    pub(crate) fn before_ways_out(&mut self, reach: &Reach) {
+        if !self.wanted {
+            return;
+        }
+        let kept = CapabilitySet::NET_BIND_SERVICE | CapabilitySet::DAC_OVERRIDE;
+        self.note("no capabilities", limits::no_capabilities(kept));
+        self.note("no files but the ways out (Landlock)", files::leave(reach));
+    }
+
+    /// Of who redacts files: no capabilities but to read and to write what other users have, and no files but those in `reach`.
+    /// No thread may run yet.
+    pub(crate) fn before_files(&mut self, reach: &Reach) {
+        if !self.wanted {
+            return;
+        }
+        let kept = CapabilitySet::DAC_OVERRIDE | CapabilitySet::FOWNER | CapabilitySet::CHOWN;
+        self.note("no capabilities", limits::no_capabilities(kept));
+        self.note("no files but inputs and outputs (Landlock)", files::leave(reach));
     }
 
     /// The calls that frames need and no others, for all threads, all of which have to run.
@@ -120,9 +148,14 @@ impl Walls {
     /// When the kernel takes no filter.
     pub(crate) fn before_frames(&self, reach: &Reach) -> Result<(), NoWalls> {
         if self.wanted {
-            filter::allow_what_frames_need(!reach.is_empty())?;
+            filter::allow_what_frames_need(reach.reopens)?;
         }
         Ok(())
+    }
+
+    /// Whether any were asked for.
+    pub(crate) fn wanted(&self) -> bool {
+        self.wanted
     }
 
     /// The names of those that are missing.
@@ -131,9 +164,13 @@ impl Walls {
         &self.missing
     }
 
-    fn note(&mut self, wall: &str, stands: Result<(), String>) {
-        if let Err(why) = stands {
+    /// Names a wall that does not stand, if walls are wanted at all.
+    pub(crate) fn note(&mut self, wall: &str, stands: Result<(), String>) {
+        if let (true, Err(why)) = (self.wanted, stands) {
             self.missing.push(format!("{wall}: {why}"));
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

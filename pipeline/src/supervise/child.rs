@@ -3,7 +3,7 @@
 //! **Invariant.** A child gets its socket as standard input, a pipe as standard error, and, if it is the front, the
 //! program's standard output; every other descriptor closes when it is executed, those included that this program was started
 //! with (`inherited`). It is in a process group of its own, so that Ctrl-C reaches the supervisor alone, and it ends when the
-//! conversation does, and by no signal but those that cannot be refused.
+//! conversation does, and by no signal but those that cannot be refused; what it started itself ends with it.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -12,6 +12,7 @@ use std::process::{Child as Process, ChildStderr, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -52,7 +53,7 @@ impl Child {
         let (ours, theirs) = Wire::pair()?;
         let (name, stdout) = match role {
             Role::Front => (FRONT, Stdio::inherit()),
-            Role::Pixel | Role::Supervisor => (PIXEL, Stdio::null()),
+            Role::Pixel | Role::Supervisor | Role::Files => (PIXEL, Stdio::null()),
         };
         let mut command = Command::new("/proc/self/exe");
         command.arg0(format!("frostglass-{}", name.trim_end_matches("-process"))).arg(name);
@@ -139,13 +140,27 @@ impl Child {
         }
     }
 
-    /// How it ended, if it did.
+    /// How it ended, if it did; what it had started itself ends with it.
     pub(super) fn ended(&mut self) -> Option<ExitStatus> {
+        let pid = self.pid();
+        // Looked at before it is buried: until then the number of its group is nobody else's.
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        if let Some(pid) = pid
+            && matches!(waitid(WaitId::Pid(pid), look), Ok(Some(_)))
+        {
+            let _ = kill_process_group(pid, Signal::KILL);
+        }
         self.process.try_wait().ok().flatten()
     }
 
-    /// Ends it at once, and waits a moment for that; whether it has ended.
+    /// Ends it at once, with what it started, and waits a moment for that; whether it has ended.
     pub(super) fn kill(&mut self) -> bool {
+        if matches!(self.process.try_wait(), Ok(Some(_))) {
+            return true;
+        }
+        if let Some(pid) = self.pid() {
+            let _ = kill_process_group(pid, Signal::KILL);
+        }
         let _ = self.process.kill();
         let until = Instant::now() + DEATH;
         while matches!(self.process.try_wait(), Ok(None)) {
@@ -155,6 +170,10 @@ impl Child {
             std::thread::sleep(Duration::from_millis(2));
         }
         true
+    }
+
+    fn pid(&self) -> Option<Pid> {
+        i32::try_from(self.process.id()).ok().and_then(Pid::from_raw)
     }
 }
 

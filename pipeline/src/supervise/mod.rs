@@ -68,9 +68,10 @@ const MOST_MESSAGES: usize = 64;
 pub(crate) fn run(orders: &Orders<'_>) -> anyhow::Result<bool> {
     let proved = Proved::read(orders.config)?;
     crate::commands::servable(&proved.config)?;
+    crate::commands::out_of_reach_of_its_outputs(&proved.config, orders.config)?;
     inherited::close_in_children().context("looking which descriptors this program was started with failed")?;
     let walls = Walls::first(Role::Supervisor, orders.walls)?;
-    walls.before_anything_from_outside()?;
+    walls.before_anything_from_outside(false)?;
     for wall in walls.missing() {
         eprintln!("frostglass: WARNING: walls that do not stand: {wall}");
     }

@@ -5,6 +5,8 @@
 //! nothing does, a start that the system refuses included.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use super::Supervisor;
@@ -130,10 +132,12 @@ impl Supervisor {
     pub(super) fn bury(&mut self) {
         self.corpses.retain_mut(|corpse| corpse.ended().is_none());
         if let Some(status) = self.pixel.child.as_mut().and_then(Child::ended) {
-            self.lose_pixel(&format!("the pixel process ended ({status})"), status.success());
+            let why = how_it_ended("the pixel process", status, self.pixel.stood);
+            self.lose_pixel(&why, status.success());
         }
         if let Some(status) = self.front.child.as_mut().and_then(Child::ended) {
-            self.lose_front(&format!("the front ended ({status})"), status.success());
+            let why = how_it_ended("the front", status, self.front.stood);
+            self.lose_front(&why, status.success());
         }
     }
 
@@ -230,4 +234,18 @@ impl Supervisor {
             self.lose_front("the front did not end and was killed", false);
         }
     }
+}
+
+/// What ended by itself has said why; what was killed has not, and where that ends the run, nobody else would.
+fn how_it_ended(who: &str, status: ExitStatus, stood: bool) -> String {
+    let called = match status.signal() {
+        // SIGSYS.
+        Some(31) => ": its walls killed it for a system call that no part of this program makes",
+        _ => "",
+    };
+    let why = format!("{who} ended ({status}){called}");
+    if status.signal().is_some() && !stood {
+        tracing::error!("{why}, before it was ready");
+    }
+    why
 }

@@ -91,7 +91,8 @@ impl Proved {
             Ok(read) => read,
             Err(error) => return Change::Refused(error.into()),
         };
-        if let Err(error) = crate::commands::servable(&config) {
+        let served = crate::commands::servable(&config);
+        if let Err(error) = served.and_then(|()| crate::commands::out_of_reach_of_its_outputs(&config, &self.path)) {
             return Change::Refused(error);
         }
         self.text = text;

@@ -7,12 +7,14 @@
 //! **Invariant.** Without an order it is the real engine, call by call. Orders come through memory that is mapped when the
 //! engine is loaded, so that they also reach a process that may open nothing any more.
 //!
-//! What goes wrong outside of the engine, in a thread of the program, stands in `clock.rs`.
+//! What goes wrong outside of the engine, in a thread of the program, stands in `clock.rs`; what it tries when it is hostile, in
+//! `escape.rs`.
 //!
 //! Part of no program: only the tests in `pipeline/tests/faults` build it and load it.
 #![expect(unsafe_code, reason = "it stands between two sides of a C interface, in tests only")]
 
 mod clock;
+mod escape;
 mod order;
 mod tensors;
 
@@ -29,6 +31,7 @@ use ort_sys::{ORT_API_VERSION, OrtApi, OrtApiBase, OrtErrorCode, OrtRunOptions, 
 use rustix::mm::{MapFlags, ProtFlags, mmap};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+pub use escape::{AT_LOAD, Escape, LOOT};
 pub use order::{Fault, Order, Whom};
 use tensors::Answers;
 
@@ -64,6 +67,7 @@ fn engine() -> Option<&'static Engine> {
 
 impl Engine {
     fn load() -> Result<Self, String> {
+        Escape::at_load();
         let orders = orders()?;
         let real_base = real_base(&named(RUNTIME)?)?;
         // SAFETY: the call that the interface offers for this; it gives null or a table that is never taken back.
@@ -148,6 +152,7 @@ unsafe extern "system" fn run(
     let fault = meets(engine.order());
     match fault {
         Fault::Die => std::process::abort(),
+        Fault::Escape(escape) => escape.attempt(),
         // SAFETY: a code and a string; the status is the caller's to release.
         Fault::Error => unsafe {
             return (engine.real.CreateStatus)(OrtErrorCode::ORT_FAIL, c"ordered to fail".as_ptr());
@@ -161,7 +166,7 @@ unsafe extern "system" fn run(
     };
     match fault {
         _ if !status.0.is_null() => {}
-        Fault::None => {}
+        Fault::None | Fault::Escape(_) => {}
         Fault::Slow(times) => thread::sleep(began.elapsed() * u32::from(times.saturating_sub(1))),
         Fault::Hang => {
             while meets(engine.order()) == Fault::Hang {

@@ -2,6 +2,8 @@
 //!
 //! **Invariant.** Every order survives the way through its bytes; bytes that are no order are none.
 
+use crate::escape::Escape;
+
 /// Which networks the fault meets, or which thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whom {
@@ -49,6 +51,8 @@ pub enum Fault {
     Die,
     /// A thread can not read the clock, at which it panics. See `clock.rs`.
     NoClock,
+    /// It tries what only a hostile one would, once.
+    Escape(Escape),
 }
 
 impl Fault {
@@ -83,6 +87,7 @@ const PLAIN: [Fault; 12] = [
 /// Those that have a number.
 const SLOW: u8 = 0xff;
 const MANY: u8 = 0xfe;
+const ESCAPE: u8 = 0xfd;
 
 impl Order {
     /// All is well.
@@ -101,6 +106,7 @@ impl Order {
         let (fault, [low, high]) = match self.fault {
             Fault::Slow(times) => (SLOW, times.to_le_bytes()),
             Fault::Many(least) => (MANY, least.to_le_bytes()),
+            Fault::Escape(escape) => (ESCAPE, [escape.number(), 0]),
             plain => (PLAIN.iter().position(|fault| *fault == plain).unwrap_or_default() as u8, [0; 2]),
         };
         [whom, fault, low, high]
@@ -120,6 +126,7 @@ impl Order {
         let fault = match fault {
             SLOW => Fault::Slow(u16::from_le_bytes([low, high])),
             MANY => Fault::Many(u16::from_le_bytes([low, high])),
+            ESCAPE => Escape::ALL.get(usize::from(low)).map_or(Fault::None, |&escape| Fault::Escape(escape)),
             plain => PLAIN.get(usize::from(plain)).copied().unwrap_or(Fault::None),
         };
         Self { whom, fault }
@@ -133,7 +140,8 @@ mod tests {
     #[test]
     fn every_order_survives_the_way_through_its_bytes() {
         for whom in [Whom::Faces, Whom::Persons, Whom::All, Whom::Capture, Whom::Keeper] {
-            for fault in PLAIN.into_iter().chain([Fault::Slow(1), Fault::Slow(1000), Fault::Many(10_000)]) {
+            let numbered = [Fault::Slow(1), Fault::Slow(1000), Fault::Many(10_000)];
+            for fault in PLAIN.into_iter().chain(numbered).chain(Escape::ALL.map(Fault::Escape)) {
                 let order = Order { whom, fault };
                 assert_eq!(Order::read(order.bytes()), order);
             }

@@ -14,7 +14,7 @@ fn a_source_that_stalls_is_cut_speaks_nonsense_or_changes_its_size_leaves_masked
     trial.until("a source that stalls", start, |counts| counts.masked >= 20);
     pipe.give(Flow::Frames);
     trial.recovers("after the source stalled");
-    for flow in [Flow::Cut, Flow::Junk, Flow::OtherSize, Flow::OtherSizeNext] {
+    for flow in [Flow::Cut, Flow::Junk, Flow::OtherSize, Flow::End] {
         let (start, readers, restarts) = (trial.now(), pipe.readers(), trial.restarts());
         pipe.give(flow);
         trial.wait_for_restart(restarts);
@@ -23,7 +23,7 @@ fn a_source_that_stalls_is_cut_speaks_nonsense_or_changes_its_size_leaves_masked
         assert!(pipe.readers() > readers, "it was opened anew");
     }
     let told = trial.end();
-    assert!(told.contains("320") && told.contains("640"), "{told}");
+    assert!(told.matches("whole frames").count() >= 4, "each end is told: {told}");
 }
 
 /// A clip of pictures says in the middle what size it has now.

@@ -1,5 +1,5 @@
 //! Faults make it darker: the program that people run, with all its processes, on a clip with known faces, while something is
-//! wrong with its engine, its source, its threads, its queues, its memory or its config.
+//! wrong with its engine, its source, its threads, its queues, its memory or its config, or while one of them is hostile.
 //!
 //! Each test proves the same three things from the pixels that left: no face was clear, before, during and after the fault
 //! ([`originals`] judges each frame); frames went on leaving; and when the fault was over, the scene was seen again, so that
@@ -12,6 +12,8 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic: that is how it fails")]
 
 mod by_engine;
+mod by_escape;
+mod by_memory;
 mod by_source;
 mod by_system;
 #[path = "../common/mod.rs"]

@@ -48,6 +48,13 @@ pub(crate) struct Original {
     background: f32,
 }
 
+impl Original {
+    /// Where the faces are that must not be seen.
+    pub(crate) fn places(&self) -> impl Iterator<Item = Face> {
+        self.faces.iter().map(|face| face.at)
+    }
+}
+
 struct Hidden {
     at: Face,
     /// By how many grey levels it differs from itself when it is masked.

@@ -35,8 +35,8 @@ pub(crate) enum Flow {
     /// In the middle of the stream it goes on with frames of another size, under a header that says so; the next reader gets
     /// the old size again.
     OtherSize,
-    /// It ends well, and the next reader gets frames of another size; the one after that the old size again.
-    OtherSizeNext,
+    /// It ends, though it was asked to repeat itself for ever; the next reader gets frames again.
+    End,
 }
 
 /// A clip that a program of the test's own decodes, in `ffmpeg`'s place: it comes out of a pipe, and the test decides
@@ -133,11 +133,6 @@ impl Feeder {
 
     fn serve(&mut self, pipe: &mut File) -> io::Result<()> {
         let once = |flow: &Mutex<Flow>| *flow.lock().unwrap() = Flow::Frames;
-        if self.flow() == Flow::OtherSizeNext {
-            // Seen by the one reader who comes after a clean end, and by nobody else.
-            once(&self.flow);
-            return other_size(pipe);
-        }
         let originals = Arc::clone(&self.originals);
         pipe.write_all(header(originals.width, originals.height).as_bytes())?;
         for original in originals.frames.iter().cycle() {
@@ -167,7 +162,10 @@ impl Feeder {
                     once(&self.flow);
                     return other_size(pipe);
                 }
-                Flow::OtherSizeNext => return Ok(()),
+                Flow::End => {
+                    once(&self.flow);
+                    return Ok(());
+                }
             }
         }
         Ok(())

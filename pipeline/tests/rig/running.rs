@@ -1,11 +1,13 @@
 //! Cases of the whole program on a real kernel's drivers.
 
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use faulty_engine::{Escape, Fault, LOOT, ORDERS, Order, RUNTIME, Whom};
 use frostglass::capture::{OpenOptions, Opened};
 use frostglass::v4l2::stream::Stream;
 use frostglass::v4l2::{Device, Driver, Fourcc, Kind, Layout, MOST_PLANES};
@@ -259,4 +261,37 @@ pub(crate) fn memory() {
         assert!(after.threads <= before.threads, "{name}: {before:?} became {after:?}");
     }
     run.end();
+}
+
+/// An engine that was taken over, beside a real camera: what it tries kills it or is refused, and the camera comes back.
+pub(crate) fn escapes() {
+    steady("/dev/video0");
+    let engine = std::env::current_exe().unwrap().with_file_name("libfaulty_engine.so");
+    let real = frostglass_models::Runtime::load().unwrap().path().to_owned();
+    fs::create_dir_all("/tmp/escapes").unwrap();
+    fs::write("/tmp/orders", Order::NONE.bytes()).unwrap();
+    let order =
+        |fault| fs::OpenOptions::new().write(true).open("/tmp/orders").unwrap().write_all_at(&fault, 0).unwrap();
+    let order = |fault| order(Order { whom: Whom::All, fault }.bytes());
+    let mut run = Running::start_with("/tmp/escapes", VIVID, |command| {
+        command.env("ORT_DYLIB_PATH", engine).env(RUNTIME, real).env(ORDERS, "/tmp/orders").env(LOOT, "/tmp/loot");
+    });
+    run.wait_for_health("inspected", 10);
+    let health = run.events().into_iter().rev().find(|event| event["type"] == "health").unwrap();
+    assert_eq!(health["walls_missing"].as_array().map(Vec::len), Some(0), "{health}");
+    for escape in Escape::REFUSED {
+        order(Fault::Escape(escape));
+        wait_for(&format!("{escape:?}"), || run.told().contains(&escape.refusal()).then_some(()));
+    }
+    for (restarts, escape) in (1..).zip(Escape::DEADLY) {
+        order(Fault::Escape(escape));
+        run.wait_for_health("restarts", restarts);
+        order(Fault::None);
+        let inspected = run.health("inspected").unwrap();
+        run.wait_for_health("inspected", inspected + 10);
+    }
+    let told = run.end();
+    assert_eq!(told.matches("(SIGSYS)").count(), Escape::DEADLY.len(), "{told}");
+    assert!(!told.contains("SUCCEEDED") && !told.contains("for another reason"), "{told}");
+    assert!(!Path::new("/tmp/loot").exists());
 }

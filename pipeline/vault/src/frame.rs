@@ -4,8 +4,8 @@
 //! the last handle of that frame goes (frame, lease or redacted frame), and not given out before. Nothing is
 //! allocated once the pool stands: handles are reference counts on slots that were made at the start.
 //!
-//! Locking the memory and keeping it out of core dumps is the arena's business, which takes the place of the
-//! pool's plain allocations; reading pixels is the redactor's.
+//! Locking the memory and keeping it out of core dumps is the business of whoever brings the memory ([`Pool::within`]); reading
+//! pixels is the redactor's.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -167,13 +167,43 @@ pub struct Pool {
     shared: Arc<Shared>,
 }
 
+/// The memory of one frame. A trait, because a camera's lies where it is never swapped out and in no core dump, which takes
+/// code that has no place in this crate, and that of files and tests on the heap.
+pub trait Memory: Send + Sync {
+    /// All of it, zeroes at first.
+    fn bytes(&self) -> &[u8];
+
+    /// The same, to be written.
+    fn bytes_mut(&mut self) -> &mut [u8];
+}
+
+impl Memory for Vec<u8> {
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        self
+    }
+}
+
 impl Pool {
-    /// Allocates `slots` frames of `format`, zeroed.
+    /// Allocates `slots` frames of `format` on the heap, zeroed.
     #[must_use]
     pub fn new(format: Format, slots: usize) -> Self {
-        let slot = || Arc::new(Slot { bytes: vec![0; format.bytes()], notepad: Vec::new(), further: Vec::new() });
-        let free = (0..slots).map(|_| slot()).collect();
-        Self { shared: Arc::new(Shared { format, free: Mutex::new(free) }) }
+        let memory = || Box::new(vec![0u8; format.bytes()]) as Box<dyn Memory>;
+        Self::of(format, (0..slots).map(|_| memory()))
+    }
+
+    /// A frame of `format` in each of these pieces of memory. What is too short for one is left out.
+    #[must_use]
+    pub fn within(format: Format, pieces: Vec<Box<dyn Memory>>) -> Self {
+        Self::of(format, pieces.into_iter().filter(|piece| piece.bytes().len() >= format.bytes()))
+    }
+
+    fn of(format: Format, pieces: impl Iterator<Item = Box<dyn Memory>>) -> Self {
+        let slot = |bytes| Arc::new(Slot { bytes, notepad: Vec::new(), further: Vec::new() });
+        Self { shared: Arc::new(Shared { format, free: Mutex::new(pieces.map(slot).collect()) }) }
     }
 
     /// The format of all its frames.
@@ -252,7 +282,7 @@ impl Drop for Handle {
             }
         }
         if let Some(slot) = Arc::get_mut(&mut slot) {
-            slot.bytes.as_mut_slice().zeroize();
+            slot.bytes.bytes_mut().zeroize();
         }
         self.home.lock().push(slot);
     }
@@ -260,7 +290,7 @@ impl Drop for Handle {
 
 /// The memory of one frame: three packed planes, one behind the other.
 struct Slot {
-    bytes: Vec<u8>,
+    bytes: Box<dyn Memory>,
     notepad: Vec<Detection>,
     further: Vec<Also>,
 }
@@ -268,7 +298,7 @@ struct Slot {
 impl Slot {
     fn picture(&self, format: Format) -> Picture<'_> {
         let [first, second, third] = plane_lengths(format);
-        let (one, rest) = self.bytes.split_at(first);
+        let (one, rest) = self.bytes.bytes().split_at(first);
         let (two, rest) = rest.split_at(second);
         let plane = |index: usize, bytes| Plane { bytes, stride: format.plane_size(index).width as usize };
         Picture::new(format, [plane(0, one), plane(1, two), plane(2, &rest[..third])])
@@ -277,7 +307,7 @@ impl Slot {
 
     fn planes_mut(&mut self, format: Format) -> [PlaneMut<'_>; 3] {
         let [first, second, third] = plane_lengths(format);
-        let (one, rest) = self.bytes.split_at_mut(first);
+        let (one, rest) = self.bytes.bytes_mut().split_at_mut(first);
         let (two, rest) = rest.split_at_mut(second);
         let three = &mut rest[..third];
         [
@@ -290,7 +320,7 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.bytes.as_mut_slice().zeroize();
+        self.bytes.bytes_mut().zeroize();
     }
 }
 
@@ -320,6 +350,17 @@ mod tests {
     #[test]
     fn a_slot_comes_back_zeroised() {
         let pool = pool(1);
+        drop(raw(&pool, 77));
+        let mut blank = pool.blank().unwrap();
+        assert!(blank.planes_mut().iter().all(|plane| plane.bytes.iter().all(|&byte| byte == 0)));
+    }
+
+    #[test]
+    fn memory_that_is_too_short_for_a_frame_holds_none() {
+        let piece = |bytes: usize| Box::new(vec![0u8; bytes]) as Box<dyn Memory>;
+        let format = Format::still(Size::new(4, 3));
+        let pool = Pool::within(format, vec![piece(format.bytes() - 1), piece(format.bytes() + 9), piece(0)]);
+        assert_eq!(pool.free(), 1);
         drop(raw(&pool, 77));
         let mut blank = pool.blank().unwrap();
         assert!(blank.planes_mut().iter().all(|plane| plane.bytes.iter().all(|&byte| byte == 0)));

@@ -23,7 +23,7 @@ mod zone;
 
 pub use detection::{Detection, Kind, Score};
 pub use findings::{Findings, Inspected, MOST_DETECTIONS, Suspect};
-pub use frame::{Blank, Look, Pool, RawFrame, Stamp};
+pub use frame::{Blank, Look, Memory, Pool, RawFrame, Stamp};
 pub use geometry::{Area, Chroma, Rect, Size};
 pub use picture::{Colour, Format, Matrix, Picture, Plane, PlaneMut, Range};
 pub use redacted::RedactedFrame;

@@ -1,0 +1,75 @@
+//! What code that has taken over the pixel process tries: the engine that runs there, and the thread that decodes.
+
+use faulty_engine::{AT_LOAD, Escape, Fault, LOOT, ORDERS, Order, RUNTIME, Whom};
+use frostglass_models::Runtime;
+
+use crate::common::folder;
+use crate::running::{Running, wait_for};
+use crate::trial::{Trial, config, engine};
+
+/// A trial that names what an attempt to write would leave, and whose threads can be taken over.
+fn trial() -> Trial {
+    let trial = Trial::start_with(&config(""), |command| {
+        command.env("LD_PRELOAD", engine()).env(LOOT, "loot");
+    });
+    let health = trial.events().into_iter().rev().find(|event| event["type"] == "health").unwrap();
+    assert_eq!(health["walls_missing"].as_array().map(Vec::len), Some(0), "no wall is missing here: {health}");
+    trial
+}
+
+#[test]
+fn an_engine_or_a_decoder_that_does_what_nobody_whole_would_dies_and_the_stream_is_masked() {
+    for (whom, attempts) in [(Whom::Faces, &Escape::DEADLY[..]), (Whom::Capture, &Escape::DEADLY[..2])] {
+        let mut trial = trial();
+        for &escape in attempts {
+            let (start, restarts) = (trial.now(), trial.restarts());
+            trial.order(whom, Fault::Escape(escape));
+            trial.wait_for_restart(restarts);
+            trial.order(Whom::All, Fault::None);
+            trial.until(&format!("{whom:?} {escape:?}"), start, |counts| counts.masked >= 10);
+            trial.recovers(&format!("after {whom:?} {escape:?}"));
+        }
+        let told = trial.end();
+        assert_eq!(told.matches("(SIGSYS)").count(), attempts.len(), "{told}");
+        assert!(!told.contains("faulty engine: "), "none of them lived to tell: {told}");
+    }
+}
+
+#[test]
+fn what_an_engine_or_a_decoder_has_no_business_with_is_refused_and_the_stream_goes_on() {
+    let trial = trial();
+    let pixel = trial.part("pixel-process").unwrap();
+    for (whom, attempts) in [(Whom::Faces, &Escape::REFUSED[..]), (Whom::Capture, &Escape::REFUSED[..3])] {
+        for &escape in attempts {
+            let (before, start) = (trial.told().matches(&escape.refusal()).count(), trial.now());
+            trial.order(whom, Fault::Escape(escape));
+            wait_for(&format!("{whom:?} {escape:?}"), || {
+                let told = trial.told();
+                let open = ["SUCCEEDED", "for another reason"].iter().find(|words| told.contains(*words));
+                assert!(open.is_none(), "{told}");
+                (told.matches(&escape.refusal()).count() > before).then_some(())
+            });
+            trial.until(&format!("{whom:?} {escape:?}"), start, |counts| counts.clear >= 3);
+        }
+        trial.order(Whom::All, Fault::None);
+    }
+    assert_eq!(trial.part("pixel-process"), Some(pixel), "it is the same process");
+    assert!(!trial.folder.join("loot").exists());
+    trial.end();
+}
+
+/// The library's own code runs when it is loaded, long before the first frame.
+#[test]
+fn an_engine_that_talks_or_starts_a_program_as_soon_as_it_is_loaded_ends_the_start() {
+    for escape in [Escape::Talk, Escape::Execute] {
+        let dir = folder();
+        let orders = dir.path().join("orders");
+        std::fs::write(&orders, Order::NONE.bytes()).unwrap();
+        let run = Running::start_with(dir.path(), &config("").replace("y4m = \"-\"\n", ""), |command| {
+            command.env("ORT_DYLIB_PATH", engine()).env(RUNTIME, Runtime::load().unwrap().path()).env(ORDERS, orders);
+            command.env(AT_LOAD, format!("{escape:?}"));
+        });
+        let (code, told) = run.ends();
+        assert!(code == Some(1) && told.contains("SIGSYS") && !told.contains("faulty engine: "), "{code:?}: {told}");
+    }
+}

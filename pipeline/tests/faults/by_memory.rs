@@ -1,0 +1,236 @@
+//! What lingers in memory: the whole memory of each process, read from outside as only root may.
+//!
+//! What is looked for is what must not be seen: pieces of rows of faces, as the source gave them and as the networks are shown
+//! them. While a frame is held, that is in the arena and nowhere else but in the network's hands; when it has left, nowhere.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+
+use crate::common::have;
+use crate::originals::Originals;
+use crate::pipe::{Flow, Pipe};
+use crate::trial::{Trial, config_of};
+
+/// Samples of a piece.
+const PIECE: usize = 16;
+/// A piece whose samples are more alike than this could be anything.
+const LEAST_RANGE: u8 = 48;
+/// From one sample of a network's input to the one that it was made of, in grey levels, either way.
+const TOLERANCE: f32 = 2.5;
+
+/// A mapping of a process.
+struct Mapping {
+    name: String,
+    /// Locked, in no core dump, not inherited by children.
+    is_arena: bool,
+    bytes: Vec<u8>,
+}
+
+/// All that a process can read of its own memory, but for what the kernel shows it.
+fn memory(process: u32) -> Vec<Mapping> {
+    let memory = File::open(format!("/proc/{process}/mem")).unwrap();
+    let maps = fs::read_to_string(format!("/proc/{process}/smaps")).unwrap();
+    let mut found: Vec<(Mapping, u64, usize, bool)> = Vec::new();
+    for line in maps.lines() {
+        let mut words = line.split_whitespace();
+        let range = words.next().and_then(|range| range.split_once('-'));
+        let ends = range.map(|(start, end)| [start, end].map(|end| u64::from_str_radix(end, 16)));
+        if let Some([Ok(start), Ok(end)]) = ends {
+            let readable = words.next().is_some_and(|access| access.starts_with('r'));
+            let name = words.nth(3).unwrap_or("").to_owned();
+            let mapping = Mapping { name, is_arena: false, bytes: Vec::new() };
+            found.push((mapping, start, (end - start) as usize, readable));
+        } else if let (Some(flags), Some((mapping, ..))) = (line.strip_prefix("VmFlags:"), found.last_mut()) {
+            let has = |flag: &str| flags.split_whitespace().any(|found| found == flag);
+            mapping.is_arena = has("lo") && has("dd") && has("dc");
+        }
+    }
+    found.retain(|(mapping, _, _, readable)| *readable && !mapping.name.starts_with("[v"));
+    for (mapping, start, length, _) in &mut found {
+        mapping.bytes = vec![0; *length];
+        // What the process has just given back is not there any more.
+        if memory.read_exact_at(&mut mapping.bytes, *start).is_err() {
+            mapping.bytes.clear();
+        }
+    }
+    found.into_iter().map(|(mapping, ..)| mapping).collect()
+}
+
+/// Pieces of faces: as they are in a frame, and at half its size, as the network for persons is shown it.
+struct Pieces {
+    native: Vec<[u8; PIECE]>,
+    half: Vec<[u8; PIECE]>,
+}
+
+impl Pieces {
+    fn of(originals: &Originals) -> Self {
+        let (mut native, mut half) = (Vec::new(), Vec::new());
+        for original in &originals.frames {
+            for [left, top, width, height] in original.places() {
+                let (x, y) = ((left + width / 2.0) as usize, (top + height / 2.0) as usize);
+                let row = |y: usize, x: usize, count: usize| &original.bytes[y * originals.width + x..][..count];
+                if x >= PIECE && x + PIECE < originals.width {
+                    native.push(row(y, x - PIECE / 2, PIECE).try_into().unwrap());
+                    let (upper, lower) =
+                        (row(y & !1, (x - PIECE) & !1, 2 * PIECE), row(y | 1, (x - PIECE) & !1, 2 * PIECE));
+                    let mean = |at: usize| {
+                        let four = [upper[2 * at], upper[2 * at + 1], lower[2 * at], lower[2 * at + 1]];
+                        (four.into_iter().map(u16::from).sum::<u16>() + 2 >> 2) as u8
+                    };
+                    half.push(std::array::from_fn(mean));
+                }
+            }
+        }
+        for pieces in [&mut native, &mut half] {
+            pieces.retain(|piece| piece.iter().max().unwrap() - piece.iter().min().unwrap() >= LEAST_RANGE);
+            pieces.sort_unstable();
+            pieces.dedup();
+        }
+        Self { native, half }
+    }
+
+    /// How often one of them stands in memory: sample by sample, as bytes of three colours each, as numbers.
+    fn count(&self, mappings: &[&Mapping]) -> Counts {
+        let mut counts = Counts::default();
+        for mapping in mappings {
+            counts.samples += exact(&mapping.bytes, &self.native) + exact(&mapping.bytes, &self.half);
+            counts.colours += colours(&mapping.bytes, &self.half);
+            counts.numbers += numbers(&mapping.bytes, &self.native);
+        }
+        counts
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counts {
+    samples: usize,
+    colours: usize,
+    numbers: usize,
+}
+
+fn exact(bytes: &[u8], pieces: &[[u8; PIECE]]) -> usize {
+    // Sorted; most places are no piece by their first two bytes.
+    let mut begins = vec![false; 1 << 16];
+    pieces.iter().for_each(|piece| begins[usize::from(u16::from_le_bytes([piece[0], piece[1]]))] = true);
+    let is_piece = |window: &&[u8]| {
+        begins[usize::from(u16::from_le_bytes([window[0], window[1]]))]
+            && pieces.binary_search_by(|piece| piece[..].cmp(window)).is_ok()
+    };
+    bytes.windows(PIECE).filter(is_piece).count()
+}
+
+/// A grey sample of video as a network is shown it.
+fn light(sample: u8) -> f32 {
+    ((f32::from(sample) - 16.0) * 255.0 / 219.0).clamp(0.0, 255.0)
+}
+
+fn colours(bytes: &[u8], pieces: &[[u8; PIECE]]) -> usize {
+    let near = |window: &[u8], piece: &[u8; PIECE]| {
+        let pixels = window.as_chunks::<3>().0;
+        pixels.iter().zip(piece).all(|(pixel, &sample)| {
+            // The photograph is grey but for its age.
+            (f32::from(pixel[1]) - light(sample)).abs() <= 3.0 * TOLERANCE
+        })
+    };
+    search(bytes, 1, 3 * PIECE, pieces, |window| f32::from(window[1]), 3.0 * TOLERANCE, near)
+}
+
+fn numbers(bytes: &[u8], pieces: &[[u8; PIECE]]) -> usize {
+    let number = |window: &[u8], at: usize| f32::from_le_bytes(window[4 * at..4 * at + 4].try_into().unwrap());
+    let near = |window: &[u8], piece: &[u8; PIECE]| {
+        piece.iter().enumerate().all(|(at, &sample)| (number(window, at) - light(sample)).abs() <= 3.0 * TOLERANCE)
+    };
+    search(bytes, 4, 4 * PIECE, pieces, |window| number(window, 0), 3.0 * TOLERANCE, near)
+}
+
+/// Places at which a piece is near, by its first sample and then by all.
+fn search(
+    bytes: &[u8],
+    step: usize,
+    length: usize,
+    pieces: &[[u8; PIECE]],
+    first: impl Fn(&[u8]) -> f32,
+    tolerance: f32,
+    near: impl Fn(&[u8], &[u8; PIECE]) -> bool,
+) -> usize {
+    let mut by_light: Vec<Vec<&[u8; PIECE]>> = vec![Vec::new(); 256];
+    for piece in pieces {
+        let middle = light(piece[0]);
+        for (level, list) in by_light.iter_mut().enumerate() {
+            if (level as f32 - middle).abs() <= tolerance + 1.0 {
+                list.push(piece);
+            }
+        }
+    }
+    let windows = (0..bytes.len().saturating_sub(length)).step_by(step).map(|at| &bytes[at..at + length]);
+    let found = windows.filter(|window| {
+        let first = first(window);
+        // Memory that was never used, and numbers that are no light.
+        (0.5..256.0).contains(&first) && by_light[first as usize].iter().any(|piece| near(window, piece))
+    });
+    found.count()
+}
+
+#[test]
+fn what_is_searched_for_would_be_found() {
+    let originals = Originals::of_pan();
+    let pieces = Pieces::of(&originals);
+    println!("{} pieces of {} faces", pieces.native.len(), originals.faces());
+    assert!(pieces.native.len() > originals.faces() / 2);
+    let mut bytes = vec![7; 1000];
+    bytes[333..333 + PIECE].copy_from_slice(&pieces.native[0]);
+    for sample in pieces.half[1] {
+        bytes.extend([light(sample) as u8 + 2; 3]);
+    }
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    pieces.native[2].iter().for_each(|&sample| bytes.extend((light(sample) - 1.0).to_le_bytes()));
+    bytes.extend([0; 100]);
+    let mapping = Mapping { name: String::new(), is_arena: false, bytes };
+    let Counts { samples, colours, numbers } = pieces.count(&[&mapping]);
+    assert!(samples == 1 && colours >= 1 && numbers >= 1, "{samples} {colours} {numbers}");
+}
+
+#[test]
+fn of_frames_that_have_left_nothing_lingers_and_other_processes_never_had_any() {
+    if !have("root", rustix::process::geteuid().is_root()) {
+        return;
+    }
+    let pieces = Pieces::of(&Originals::of_pan());
+    let pipe = Pipe::new();
+    // Persons are looked for on every other frame, so that their network's input is in use.
+    let wish = config_of(&pipe.clip(), "[persons]\nevery = 2\n");
+    let trial = Trial::start_with(&wish, |command| pipe.serve(command));
+    let parts = ["pixel-process", "front-process"].map(|name| trial.part(name).unwrap());
+    let supervisor = trial.id().as_raw_nonzero().get() as u32;
+    // While frames come, those that are held are in the arena.
+    let mut held = 0;
+    for round in 0..8 {
+        let pixel = memory(parts[0]);
+        let (arena, rest): (Vec<_>, Vec<_>) = pixel.iter().partition(|mapping| mapping.is_arena);
+        assert!(!arena.is_empty(), "there is an arena");
+        held += pieces.count(&arena).samples;
+        println!("while frames come: {:?} in the arena, {:?} elsewhere", pieces.count(&arena), pieces.count(&rest));
+        for process in [parts[1], supervisor] {
+            let all = memory(process);
+            let counts = pieces.count(&all.iter().collect::<Vec<_>>());
+            assert_eq!((counts.samples, counts.numbers), (0, 0), "round {round}, process {process}");
+        }
+    }
+    assert!(held > 0, "what is held was found");
+    // The source stalls, and all that it gave leaves.
+    let start = trial.now();
+    pipe.give(Flow::Nothing);
+    trial.until("a source that stalls", start, |counts| counts.masked >= 30);
+    let pixel = memory(parts[0]);
+    for mapping in &pixel {
+        let counts = pieces.count(&[mapping]);
+        if counts != Counts::default() {
+            println!("after all have left: {counts:?} in {:?}, {} bytes", mapping.name, mapping.bytes.len());
+        }
+    }
+    let counts = pieces.count(&pixel.iter().collect::<Vec<_>>());
+    assert_eq!(counts, Counts::default(), "what is left in the pixel process");
+    pipe.give(Flow::Frames);
+    trial.recovers("after the source stalled");
+    trial.end();
+}
