@@ -22,6 +22,7 @@ use crate::{order_in, orders};
 ///
 /// # Safety
 /// As there: `time` is a place for a time.
+// SAFETY: it takes the place of the call of this name, with its arguments, and does what that one does or fails as it may.
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn clock_gettime(clock: clockid_t, time: *mut timespec) -> c_int {
     let order = orders().map(order_in);

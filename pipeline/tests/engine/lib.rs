@@ -56,6 +56,7 @@ static ENGINE: OnceLock<Option<Engine>> = OnceLock::new();
 static ORDERS_MAPPED: OnceLock<Result<&'static AtomicU32, String>> = OnceLock::new();
 
 /// The door of the real library, and of this one. Null, which its caller takes for no engine, when there is no real one.
+// SAFETY: the name and type that ONNX Runtime's door has; whoever loads this library looks for no other of its names.
 #[unsafe(no_mangle)]
 pub extern "system" fn OrtGetApiBase() -> *const OrtApiBase {
     engine().map_or(ptr::null(), |engine| &raw const engine.base)
@@ -125,16 +126,22 @@ fn map(file: &File) -> Result<&'static AtomicU32, String> {
     Ok(unsafe { &*start.cast::<AtomicU32>() })
 }
 
+/// # Safety
+/// None is asked of the caller; the interface's type has it so.
 unsafe extern "system" fn api(version: u32) -> *const OrtApi {
     // What is handed out has the calls up to that version, and those of a later one would lie behind its end.
     engine().filter(|_| version <= ORT_API_VERSION).map_or(ptr::null(), |engine| &raw const engine.faulty)
 }
 
+/// # Safety
+/// None is asked of the caller, as for [`api`].
 unsafe extern "system" fn version() -> *const c_char {
     // SAFETY: the real call, which takes nothing; without a real engine nobody has this one.
     engine().map_or(ptr::null(), |engine| unsafe { (engine.real_base.GetVersionString)() })
 }
 
+/// # Safety
+/// As of ONNX Runtime's `Run`: session, names and values are whole, and the arrays as long as the counts say.
 unsafe extern "system" fn run(
     session: *mut OrtSession,
     options: *const OrtRunOptions,
