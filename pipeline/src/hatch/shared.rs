@@ -4,8 +4,9 @@
 //! message that is no event, an event with a number or a text that no event has, and what is too much at once are dropped
 //! and counted.
 //!
-//! A third descriptor, an `eventfd`, wakes the front when there is a frame: it counts, so that a slow front's socket is
-//! not filled with news of frames.
+//! A third descriptor, one of a pair of sockets, wakes the front when there is a frame, so that a slow front's socket of events
+//! is not filled with news of frames. Each side has an end of its own: what one does to its own makes no call of the other
+//! wait, as it would with a counter (`eventfd`), which is one and the same file on both sides.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -14,7 +15,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use frostglass_vault::{Chroma, Colour, Format, Matrix, Range, RedactedFrame, Size, Stamp};
-use rustix::event::{EventfdFlags, eventfd};
+use rustix::io::Errno;
+use rustix::net::sockopt::socket_type;
+use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socketpair};
 use serde::{Deserialize, Serialize};
 
 use super::ring::{RingReader, RingWriter};
@@ -42,9 +45,10 @@ impl SharedHatch {
     /// When the system has no memory or descriptors for it.
     pub fn new(format: Format) -> io::Result<(Self, FrontEnd)> {
         let ring = RingWriter::new(format)?;
-        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let (wake, woken) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
         let (ours, theirs) = Wire::pair()?;
-        let front = FrontEnd([ring.descriptor().try_clone_to_owned()?, wake.try_clone()?, theirs.into_descriptor()]);
+        let front = FrontEnd([ring.descriptor().try_clone_to_owned()?, woken, theirs.into_descriptor()]);
         let messages = Messages { wire: Arc::new(ours), lost: Arc::default() };
         Ok((Self { ring, wake, messages }, front))
     }
@@ -70,8 +74,8 @@ impl Hatch for SharedHatch {
         if !self.ring.publish(&frame, monotonic().saturating_sub(ago)) {
             tracing::error!("a frame of another format than the ring's was not let out");
         }
-        // A full counter wakes as well.
-        let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
+        // A full socket wakes as well.
+        let _ = rustix::io::write(&self.wake, &[1]);
         Ok(0)
     }
 }
@@ -97,7 +101,10 @@ impl Messages {
     pub fn send(&self, event: &Event) -> Result<(), Closed> {
         match self.wire.write(event) {
             Ok(()) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Closed),
+            // One that goes with messages unread resets the conversation first.
+            Err(error) if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => {
+                Err(Closed)
+            }
             Err(_) => {
                 self.lost.fetch_add(1, Ordering::Relaxed);
                 Ok(())
@@ -116,6 +123,8 @@ impl Messages {
 pub struct SharedFront {
     ring: RingReader,
     wake: OwnedFd,
+    /// Whether anybody can still wake.
+    wakes: bool,
     messages: Wire,
     format: Format,
     buffers: Buffers,
@@ -142,12 +151,14 @@ impl SharedFront {
     pub(crate) fn new(end: FrontEnd, format: Format, buffers: Buffers) -> io::Result<Self> {
         let FrontEnd([ring, wake, messages]) = end;
         let ring = RingReader::new(ring.as_fd(), format)?;
-        let flags = rustix::fs::fcntl_getfl(&wake)?;
-        rustix::fs::fcntl_setfl(&wake, flags | rustix::fs::OFlags::NONBLOCK)?;
+        if socket_type(&wake)? != SocketType::STREAM {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "what wakes is no stream of bytes"));
+        }
         let messages = Wire::from_descriptor(messages)?;
         Ok(Self {
             ring,
             wake,
+            wakes: true,
             messages,
             format,
             buffers,
@@ -174,7 +185,7 @@ impl SharedFront {
             Some(taken) => taken,
             None => {
                 // All was read: the next frame wakes again. One that came just now was counted after this.
-                forget(&self.wake);
+                self.wakes &= forget(&self.wake);
                 self.ring.take(&mut buffer.bytes)?
             }
         };
@@ -193,7 +204,17 @@ impl SharedFront {
     /// When no more will come.
     pub(crate) fn event(&mut self) -> Result<Option<Event>, WireError> {
         for _ in 0..MOST_REFUSED {
-            let Some(record) = self.messages.receive(Duration::ZERO)? else { return Ok(None) };
+            let record = match self.messages.receive(Duration::ZERO) {
+                Ok(Some(record)) => record,
+                // An end that was closed is readable for ever: who goes on without it would keep the front busy.
+                Ok(None) => return if self.wakes { Ok(None) } else { Err(WireError::Closed) },
+                // Too long, or with too many descriptors.
+                Err(WireError::Nonsense(_)) => {
+                    self.refused += 1;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             let event = record.message::<Event>().ok().filter(Event::is_plausible);
             match event {
                 Some(event) if self.allowance > 0 && record.descriptors.is_empty() => {
@@ -218,19 +239,10 @@ impl SharedFront {
     }
 }
 
-/// Sets the counter to 0. It is the other side's as well, which could take away its `O_NONBLOCK`, and the count between a
-/// look and a read: so the read itself says that it does not wait.
-fn forget(wake: &OwnedFd) {
-    let mut count = [0; 8];
-    let mut into = [io::IoSliceMut::new(&mut count)];
-    // No place, as a counter has none: the kernel takes this number as "where it is".
-    let read = rustix::io::preadv2(wake, &mut into, u64::MAX, rustix::io::ReadWriteFlags::NOWAIT);
-    // Kernels before 5.8 know no such read of a counter.
-    if matches!(read, Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS))
-        && crate::wire::readable(&[wake.as_fd()], Duration::ZERO).is_ok_and(|ready| ready[0])
-    {
-        let _ = rustix::io::read(wake, &mut count);
-    }
+/// Takes what woke; says whether more can come. The other side may have kept a copy of this end, and take away its
+/// `O_NONBLOCK`, or what is there between a look and a read: so the read itself says that it does not wait.
+fn forget(wake: &OwnedFd) -> bool {
+    !matches!(recv(wake, &mut [0; 4096], RecvFlags::DONTWAIT), Ok((0, _)) | Err(Errno::CONNRESET))
 }
 
 /// A format, as it is told to the other processes.
