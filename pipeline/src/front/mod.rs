@@ -139,7 +139,7 @@ impl Front {
     }
 
     fn obey(&mut self, wire: &Wire) -> anyhow::Result<()> {
-        loop {
+        for _ in 0..AT_ONCE {
             let record = match wire.receive(Duration::ZERO) {
                 Ok(Some(record)) => record,
                 Ok(None) => return Ok(()),
@@ -173,6 +173,7 @@ impl Front {
                 }
             }
         }
+        Ok(())
     }
 
     /// A pixel process stands: its frames follow.
@@ -314,3 +315,6 @@ impl Front {
         }
     }
 }
+
+#[cfg(test)]
+mod attack_tests;

@@ -170,13 +170,15 @@ impl Supervisor {
 
     fn heard_pixel(&mut self, message: FromPixel, descriptors: Vec<OwnedFd>) {
         match message {
+            // It stands up once: one that says so again and again would keep the front at taking hatches, and look busy.
+            FromPixel::Ready { .. } if self.pixel.stands => {}
             FromPixel::Ready { format, camera } => {
                 let Ok(ends) = <[OwnedFd; 3]>::try_from(descriptors) else {
                     tracing::error!("the pixel process stood up without a hatch");
                     return;
                 };
                 self.pixel.stand(Instant::now());
-                self.camera = camera.or(self.camera.take());
+                self.camera = camera.filter(|camera| is_identity(camera)).or(self.camera.take());
                 self.hatch = Some(Ends::new(ends, format));
                 self.introduce();
             }
@@ -248,5 +250,22 @@ impl Supervisor {
     fn tell(&mut self) {
         self.notify.watch(self.progress, !self.pixel.stands);
         self.status.draw();
+    }
+}
+
+/// Whether a text can be what a camera is known again by: some names that the kernel gives, of at most 31 bytes each. It is
+/// handed to the next pixel process, and a long one would leave no room for the config.
+fn is_identity(text: &str) -> bool {
+    text.len() <= 400 && !text.chars().any(char::is_control)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_camera_is_known_again_by_what_can_be_its_names_and_by_nothing_else() {
+        assert!(is_identity("usb-0000:00:14.0-1, node 0, uvcvideo, A Camera: größer"));
+        assert!(!is_identity(&"u".repeat(100_000)) && !is_identity("usb\n\u{1b}[2J"));
     }
 }
