@@ -122,6 +122,43 @@ fn the_front_can_neither_write_nor_resize_it() {
     assert!(rustix::fs::ftruncate(writer.descriptor(), length as u64 * 2).is_err());
 }
 
+/// All ways by which memory that one has for reading could become one's own.
+#[test]
+fn no_way_around_leads_the_front_to_writing() {
+    let ((mut writer, reader), (mut redactor, pool)) = (ring(), redactor());
+    writer.publish(&frame(&mut redactor, &pool, 7), Duration::ZERO);
+    let (memory, length) = (writer.descriptor(), length_for(format()));
+    let before = rustix::io::pread(memory, vec![0; length].as_mut_slice(), 0).unwrap();
+    assert_eq!(before, length);
+    // Its own mapping, which `mprotect` could make writable if the kernel had marked it so (`mw`).
+    let start = format!("{:x}-", reader.memory.start.addr());
+    let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+    let own = maps.split_once(&start).expect("its mapping").1;
+    let flags = own.lines().find_map(|line| line.strip_prefix("VmFlags:")).expect("flags of its mapping");
+    assert!(flags.split(' ').any(|flag| flag == "mr") && !flags.split(' ').any(|flag| flag == "mw"), "{flags}");
+    // The same file, opened anew.
+    use std::os::fd::AsRawFd;
+    let path = format!("/proc/self/fd/{}", memory.as_raw_fd());
+    if let Ok(again) = std::fs::OpenOptions::new().read(true).write(true).open(&path) {
+        assert!(Memory::map(again.as_fd(), length, ProtFlags::READ | ProtFlags::WRITE).is_err());
+        assert!(rustix::io::pwrite(&again, &[1], 0).is_err());
+    }
+    assert!(std::fs::OpenOptions::new().write(true).truncate(true).open(&path).is_err(), "it was emptied");
+    // A hole, zeroes, more of it.
+    use rustix::fs::FallocateFlags;
+    let page = HEAD as u64;
+    for how in [FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, FallocateFlags::ZERO_RANGE] {
+        assert!(rustix::fs::fallocate(memory, how, 0, page).is_err(), "{how:?}");
+    }
+    assert!(rustix::fs::fallocate(memory, FallocateFlags::empty(), length as u64, page).is_err());
+    // Seals only add up, and the writer goes on with all of them.
+    let _ = rustix::fs::fcntl_add_seals(memory, SealFlags::WRITE | SealFlags::SEAL);
+    assert!(writer.publish(&frame(&mut redactor, &pool, 8), Duration::ZERO));
+    let (mut reader, mut planes) = (reader, Vec::new());
+    let taken: Vec<u64> = std::iter::from_fn(|| reader.take(&mut planes)).map(|taken| taken.stamp.sequence).collect();
+    assert_eq!((taken, reader.missed()), (vec![7, 8], (0, 0)));
+}
+
 #[test]
 fn memory_that_is_no_ring_is_refused() {
     let larger = Format::video(Size::new(99, 99), Matrix::Bt601, Range::Full);
