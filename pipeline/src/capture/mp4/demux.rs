@@ -118,6 +118,10 @@ impl Demuxer {
         let Samples::Fragments { at, .. } = &self.samples else { return Ok(()) };
         let Ok(Some((start, length))) = next_box(&self.file, *at, b"moof") else { return Ok(()) };
         let Ok(bytes) = self.file.bytes(start, length, LONGEST_INDEX) else { return Ok(()) };
+        // What is wrong with it is told when it is read.
+        if samples_of(&bytes).is_none_or(|samples| samples > self.file.length) {
+            return Ok(());
+        }
         let Ok((moof, _)) = MoofBox::decode(&bytes) else { return Ok(()) };
         if moof.traf_boxes.iter().any(|part| part.tfhd_box.base_data_offset.is_some()) {
             return Err(Refusal::Foreign("an MP4 whose fragments state absolute positions".to_owned()));
@@ -142,6 +146,10 @@ impl Demuxer {
             }
             *segment = self.file.whole(start, header + length, LONGEST_INDEX)?;
             *at = start + header + length;
+            let index = usize::try_from(header).ok().and_then(|header| segment.get(..header)).unwrap_or_default();
+            if samples_of(index).is_none_or(|samples| samples > header + length) {
+                return Err(End::Broken("a fragment speaks of more samples than it has bytes".to_owned()));
+            }
             let samples = demuxer.handle_media_segment(segment).map_err(|error| End::Broken(format!("{error:?}")))?;
             let mut entry = self.sent.unwrap_or(0);
             for sample in samples.iter().filter(|sample| sample.track.track_id == self.track.id) {
@@ -172,6 +180,36 @@ pub(super) fn avc_of(entry: &SampleEntry) -> Option<Avc> {
         sets.extend_from_slice(set);
     }
     Some(Avc { sets, length_size: usize::from(config.length_size_minus_one.get()) + 1 })
+}
+
+/// How many samples a fragment's index speaks of; `None` when its boxes make no sense. Of a run whose samples all are as the
+/// track's defaults say, only the number is stored: the reader would make room for each of them, some gigabytes for each
+/// kilobyte of the file.
+fn samples_of(moof: &[u8]) -> Option<u64> {
+    let mut samples = 0u64;
+    for (_, track) in boxes_in(boxes_in(moof)?.first()?.1)?.into_iter().filter(|(kind, _)| kind == b"traf") {
+        for (_, run) in boxes_in(track)?.into_iter().filter(|(kind, _)| kind == b"trun") {
+            let count = run.get(4..8)?.iter().fold(0u64, |count, &byte| count << 8 | u64::from(byte));
+            samples = samples.saturating_add(count);
+        }
+    }
+    Some(samples)
+}
+
+/// The boxes that stand one behind the other: kind and content of each.
+fn boxes_in(mut bytes: &[u8]) -> Option<Vec<([u8; 4], &[u8])>> {
+    let mut found = Vec::new();
+    while !bytes.is_empty() {
+        let (header, head) = BoxHeader::decode(bytes).ok()?;
+        let length = match header.box_size.get() {
+            0 => bytes.len(),
+            length => usize::try_from(length).ok()?,
+        };
+        let (whole, rest) = bytes.split_at_checked(length)?;
+        found.push((header.box_type.as_bytes().first_chunk().copied()?, whole.get(head..)?));
+        bytes = rest;
+    }
+    Some(found)
 }
 
 fn due(decoded: u64, offset: Option<i64>) -> i64 {
