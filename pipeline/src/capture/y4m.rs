@@ -188,7 +188,7 @@ impl Header {
         for field in fields.filter(|field| !field.is_empty()) {
             let mut letters = field.chars();
             let (key, value) = (letters.next(), letters.as_str());
-            let side = || value.parse::<u32>().map_err(|_| broken(format!("{value:?} is no length")));
+            let side = || value.parse::<u32>().map_err(|_| broken(format!("{:?} is no length", start_of(value))));
             match key {
                 Some('W') => width = Some(side()?),
                 Some('H') => height = Some(side()?),
@@ -226,8 +226,13 @@ fn parse_chroma(path: &str, value: &str) -> Result<bool, CaptureError> {
     match value {
         "420" | "420jpeg" | "420mpeg2" | "420paldv" => Ok(false),
         "mono" => Ok(true),
-        _ => Err(unsupported(path, format!("the Y4M colour layout {value:?}"), "-pix_fmt yuv420p")),
+        _ => Err(unsupported(path, format!("the Y4M colour layout {:?}", start_of(value)), "-pix_fmt yuv420p")),
     }
+}
+
+/// So much of a field as an error may repeat: the name of a layout has room, what else may stand in a header has not.
+fn start_of(value: &str) -> &str {
+    &value[..value.floor_char_boundary(16)]
 }
 
 fn unsupported(path: &str, what: String, with: &str) -> CaptureError {

@@ -67,6 +67,15 @@ fn broken_headers_are_refused() {
 }
 
 #[test]
+fn an_error_repeats_a_few_letters_of_a_header_and_no_more() {
+    let long = "9x".repeat(1500);
+    for header in [format!("W{long} H2"), format!("W2 H2 C{long}")] {
+        let error = open(format!("YUV4MPEG2 {header}\n").as_bytes()).err().unwrap().to_string();
+        assert!(error.contains("9x9x9x9x9x9x9x9x\"") && error.len() < 250, "{error}");
+    }
+}
+
+#[test]
 fn odd_sizes_and_frame_parameters_are_read_whole() {
     let bytes = clip("W5 H3 F10:1", [15, 6, 6], 3);
     let (frames, faults) = drain(&mut open(&bytes).unwrap());
