@@ -120,7 +120,8 @@ impl Place {
             return None;
         }
         let port = match authority.port() {
-            Some(port) => port.as_str().parse().ok()?,
+            // As a browser writes it: neither with a sign nor with zeroes before it.
+            Some(port) => port.as_str().parse().ok().filter(|number: &u16| number.to_string() == port.as_str())?,
             None if authority.as_str().ends_with(':') => return None,
             None => 80,
         };
@@ -183,6 +184,8 @@ mod tests {
         refused(BASE, &[("host", "127.0.0.1:")]);
         refused(BASE, &[("host", "127.0.0.1:8081")]);
         refused(BASE, &[("host", "127.0.0.1:80800")]);
+        refused(BASE, &[("host", "127.0.0.1:08080")]);
+        refused(BASE, &[("host", "127.0.0.1:+8080")]);
         refused(BASE, &[("host", "evil.example:8080")]);
         refused(BASE, &[("host", "localhost.evil.example:8080")]);
         refused(BASE, &[("host", "localhost.:8080")]);
