@@ -19,6 +19,7 @@ pub mod inspect;
 pub mod metrics;
 pub mod path;
 mod pixel;
+mod record;
 pub mod sandbox;
 mod supervise;
 pub mod v4l2;

@@ -23,6 +23,7 @@ use crate::event::Event;
 use crate::hatch::shared::{FrontEnd, Messages, SharedHatch, ToldFormat};
 use crate::metrics::Metrics;
 use crate::path::{Frames, Manners, PathError, Shared, Stages};
+use crate::record::counters::Counters;
 use crate::sandbox::{Role, Walls};
 use crate::supervise::messages::{FromPixel, Start, ToPixel};
 use crate::wire::{Wire, WireError};
@@ -38,6 +39,7 @@ pub(crate) fn run(wire: Wire) -> anyhow::Result<ExitCode> {
     let config = Config::prove(&start.text, &start.origin, &start.folder)?;
     crate::commands::start_log(&config.log_level);
     let wire = Arc::new(wire);
+    let counters = Arc::new(Counters::of_this_process().context("the way of counters to the supervisor")?);
     let stop = Arc::new(AtomicBool::new(false));
     let mut walls = Walls::first(Role::Pixel, start.walls)?;
     let foreign = open_foreign(&config)?;
@@ -63,16 +65,18 @@ pub(crate) fn run(wire: Wire) -> anyhow::Result<ExitCode> {
     let inspector = with_watch(networks.inspector((all_cores() / 2).max(1))?, &config, format, true);
     let stages =
         Stages { redactor: Redactor::new(policy(&config), format, Arc::clone(&zones)), zones, inspector, limits };
-    stand_up(&wire, &end, format, rate, camera.identity)?;
+    let streams = ToldFormat::of(format, rate).context("only planar 4:2:0 video passes the ring")?;
+    stand_up(&wire, &end, streams, camera.identity, walls.missing())?;
     drop(end);
 
     listen(Arc::clone(&wire), Arc::clone(&stop))?;
-    tell_health(Arc::clone(&wire), hatch.messages(), shared.clone(), walls.missing().to_vec())?;
+    tell_health(Arc::clone(&wire), Arc::clone(&counters), hatch.messages(), shared.clone(), walls.missing().to_vec())?;
     let per_second = f64::from(rate.frames) / f64::from(rate.seconds);
     eprintln!("frostglass: {} at {per_second:.2} frames a second; Ctrl-C ends", format.size);
     let ran = crate::path::run_behind(camera.source, frames, stages, &mut hatch, Manners::Live, &shared, || {
         walls.before_frames(&reach).map_err(|error| PathError::Walls(error.to_string()))
     });
+    counters.tell_last(&shared.metrics.emit);
     let _ = hatch.messages().send(&Event::Health(shared.metrics.health(clock.wall())));
     eprintln!("frostglass: {}", summary(&shared.metrics));
     tell_end(&wire, &ran, stop.load(Ordering::Relaxed));
@@ -93,13 +97,12 @@ fn first_message(wire: &Wire) -> anyhow::Result<Start> {
 fn stand_up(
     wire: &Wire,
     end: &FrontEnd,
-    format: frostglass_vault::Format,
-    rate: Rate,
+    format: ToldFormat,
     camera: Option<String>,
+    walls_missing: &[String],
 ) -> anyhow::Result<()> {
-    let format = ToldFormat::of(format, rate).context("only planar 4:2:0 video passes the ring")?;
     let ends = end.0.each_ref().map(AsFd::as_fd);
-    wire.send(&FromPixel::Ready { format, camera }, &ends)
+    wire.send(&FromPixel::Ready { format, camera, walls_missing: walls_missing.to_vec() }, &ends)
         .context("telling the supervisor that the camera streams failed")
 }
 
@@ -128,12 +131,19 @@ fn listen(wire: Arc<Wire>, stop: Arc<AtomicBool>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Progress to the supervisor, and once a second health to the front.
-fn tell_health(wire: Arc<Wire>, messages: Messages, shared: Shared, walls_missing: Vec<String>) -> anyhow::Result<()> {
+/// Progress and counters to the supervisor, and once a second health to the front.
+fn tell_health(
+    wire: Arc<Wire>,
+    counters: Arc<Counters>,
+    messages: Messages,
+    shared: Shared,
+    walls_missing: Vec<String>,
+) -> anyhow::Result<()> {
     let telling = move || {
         for round in 0u64.. {
             std::thread::sleep(PROGRESS_EVERY);
             let _ = wire.write(&progress(&shared.metrics));
+            counters.tell(&shared.metrics.emit);
             if round.is_multiple_of(2) {
                 let health = shared.metrics.health(shared.clock.wall());
                 let _ = messages

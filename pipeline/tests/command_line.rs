@@ -30,6 +30,7 @@ fn help_teaches() {
         ("help_run", &["run", "--help"]),
         ("help_bench", &["bench", "--help"]),
         ("help_check", &["check", "--help"]),
+        ("help_verify", &["verify", "--help"]),
     ] {
         insta::assert_snapshot!(name, outcome(args, dir.path()));
     }
@@ -48,6 +49,7 @@ fn wrong_use_is_told_and_exits_with_2() {
         ("several_to_standard_output", &["redact", "a.png", "file.png", "-o", "-"]),
         ("bench_size", &["bench", "--size", "huge"]),
         ("bench_model", &["bench", "--model", "resnet"]),
+        ("verify_key", &["verify", "file.png", "--key", "secret"]),
     ] {
         let outcome = outcome(args, dir.path());
         assert!(outcome.starts_with("exit 2\n"), "{outcome}");
@@ -70,6 +72,8 @@ fn failures_say_what_was_tried_on_what() {
         ("animated", &["redact", "old.gif", "-o", "out/"]),
         ("bad_config", &["redact", "a.png", "-o", "out/", "--config", "bad.toml"]),
         ("missing_config", &["check", "--config", "nowhere.toml"]),
+        ("missing_record", &["verify", "nowhere.jsonl"]),
+        ("no_record", &["verify", "bad.toml"]),
     ] {
         let outcome = outcome(args, dir.path());
         assert!(outcome.starts_with("exit 1\n"), "{outcome}");

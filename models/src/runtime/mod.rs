@@ -58,6 +58,14 @@ impl Runtime {
         Ok(runtime)
     }
 
+    /// SHA-256 of the library that [`load`](Self::load) would load now, in lower-case hexadecimal; it is read and not loaded.
+    ///
+    /// # Errors
+    /// When there is none, or not the pinned one.
+    pub fn sha256_of_what_is_found() -> Result<String, RuntimeError> {
+        Library::prove(&Places::of_this_process()).map(|library| library.sha256)
+    }
+
     /// The library's file.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -178,6 +186,7 @@ mod tests {
         assert_eq!(first.path(), second.path());
         if std::env::var_os("ORT_DYLIB_PATH").is_none() {
             assert!(first.is_pinned());
+            assert_eq!(Runtime::sha256_of_what_is_found().unwrap(), first.sha256());
             assert!(PINS.contains(first.sha256()));
         }
     }

@@ -12,8 +12,11 @@ use clap::Args;
 use frostglass_models::NetworkFile;
 
 use super::networks::{Medium, Networks, detail, face_networks};
+use super::redact::plural;
 use super::{Done, WALLS};
 use crate::config::{CameraSource, Config};
+use crate::record::Log;
+use crate::record::log::Found;
 use crate::sandbox::{Reach, Role, Walls};
 
 /// Arguments of `frostglass check`.
@@ -61,15 +64,30 @@ pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<Done> {
         Some(why) if config.not_yet().is_empty() => format!("`run` refuses: {why}\n"),
         _ => String::new(),
     };
+    let (record, recorded) = record(&config);
     let walls = walls();
-    let text = format!("{described}Looks: {}\n{walls}{missing}{refusal}", looks.to_lowercase());
+    let text = format!("{described}{record}Looks: {}\n{walls}{missing}{refusal}", looks.to_lowercase());
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         // Whoever read the beginning had enough of it, as `head` does.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
         written => written.context("standard output")?,
     }
     Networks::find(&config, Medium::Live)?.inspector(1)?;
-    Ok(if refused.is_some() || !config.not_yet().is_empty() { Done::InPart } else { Done::Whole })
+    Ok(if refused.is_some() || !recorded || !config.not_yet().is_empty() { Done::InPart } else { Done::Whole })
+}
+
+/// Where the record goes, in words, and whether it can be written. Nothing is made for that.
+fn record(config: &Config) -> (String, bool) {
+    let Some(path) = &config.record else { return (String::new(), true) };
+    match Log::look(path) {
+        Ok(Found { key: None, .. }) => ("Record: it can be written; the first start makes its key.\n".to_owned(), true),
+        Ok(Found { key: Some(key), lines }) => {
+            (format!("Record: it can be written; {} so far, key {key}.\n", plural(lines, "line")), true)
+        }
+        Err(error) => {
+            (format!("`run` refuses, for the record can not be written: {:#}\n", anyhow::Error::from(error)), false)
+        }
+    }
 }
 
 /// What this machine's walls are, tried in a process that ends behind them.

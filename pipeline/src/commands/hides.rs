@@ -73,6 +73,7 @@ pub(crate) fn uncovered(before: &Config, now: &Config) -> Vec<String> {
         format!("{:?}", now.camera.source) != format!("{:?}", before.camera.source),
         "the frames come from elsewhere".to_owned(),
     );
+    when(before.record.is_some() && now.record.is_none(), "no record of what is hidden is kept any more".to_owned());
     list
 }
 
@@ -90,6 +91,9 @@ mod tests {
         let (with, without) = (config(zone), config(""));
         assert_eq!(uncovered(&with, &without), ["zone \"window\" is no longer hidden where it was"]);
         assert!(uncovered(&without, &with).is_empty());
+        let recorded = config("record.policy = 'policy.jsonl'");
+        assert_eq!(uncovered(&recorded, &without), ["no record of what is hidden is kept any more"]);
+        assert!(uncovered(&without, &recorded).is_empty());
         let renamed = config(&zone.replace("window", "glass"));
         assert!(uncovered(&with, &renamed).is_empty());
         let ignored = config(&format!("{zone}rule = \"ignore\"\n"));

@@ -13,6 +13,7 @@ mod plan;
 mod redact;
 mod run;
 mod stills;
+mod verify;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -23,7 +24,7 @@ use clap::{Parser, Subcommand};
 
 use crate::capture::starter::STARTER;
 pub(crate) use hides::{hides, summary, uncovered};
-pub(crate) use networks::{Medium, Networks, all_cores, hidden_zones, live_limits, policy, with_watch};
+pub(crate) use networks::{Medium, Networks, all_cores, hidden_zones, live_limits, live_networks, policy, with_watch};
 pub(crate) use run::{open_camera, open_foreign, out_of_reach_of_its_outputs, reach, servable};
 
 /// Decides what may leave a camera: blurs faces, paints over zones, lets out only redacted frames and motion events.
@@ -43,6 +44,7 @@ Examples:
   frostglass devices                              which cameras are there?
   frostglass check --config camera.toml           what would this config hide?
   frostglass run --config camera.toml             the camera, until Ctrl-C
+  frostglass verify policy.jsonl                  is the record of what was hidden whole?
 
 Whatever cannot be inspected is masked whole, or not written at all; it never leaves as it was.";
 
@@ -58,6 +60,8 @@ enum Command {
     Devices(devices::DevicesArgs),
     /// Prove a config, and say in plain words what it hides, watches and emits
     Check(check::CheckArgs),
+    /// Prove a signed record of what was hidden, and say where it is broken
+    Verify(verify::VerifyArgs),
     /// Started by `run`
     #[command(hide = true, name = "pixel-process")]
     PixelProcess,
@@ -105,6 +109,7 @@ pub fn carry_out(args: Args) -> anyhow::Result<Done> {
         Command::Bench(args) => bench::bench(&args),
         Command::Devices(args) => devices::devices(&args),
         Command::Check(args) => check::check(&args),
+        Command::Verify(args) => verify::verify(&args),
         Command::PixelProcess => run::part(crate::supervise::PIXEL).map(Done::With),
         Command::FrontProcess => run::part(crate::supervise::FRONT).map(Done::With),
         Command::FfmpegProcess { files } => run::ffmpeg(&files),

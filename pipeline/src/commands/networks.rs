@@ -53,8 +53,7 @@ impl Networks {
             threads: 1,
             stills: medium == Medium::Stills,
         };
-        let wanted = config.persons.rule != PersonRule::None || (medium.moves() && config.events.motion);
-        let persons = wanted.then(|| config.persons.model.file());
+        let persons = person_network(config, medium);
         for own in faces.networks.iter().chain(&persons).filter(|network| !network.is_pinned()) {
             let file = own.card()?.file;
             eprintln!("frostglass: note: {file} is your own network: its hash is not pinned");
@@ -176,6 +175,17 @@ pub(crate) fn face_networks(config: &Config, medium: Medium) -> Vec<NetworkFile>
         (Medium::Clips, Detail::Balanced | Detail::Thorough) => Leisure::Clip,
         _ => Leisure::Little,
     })
+}
+
+/// The file of the person network, if anything is asked of it.
+fn person_network(config: &Config, medium: Medium) -> Option<NetworkFile> {
+    let wanted = config.persons.rule != PersonRule::None || (medium.moves() && config.events.motion);
+    wanted.then(|| config.persons.model.file())
+}
+
+/// The files of all networks that a camera loads.
+pub(crate) fn live_networks(config: &Config) -> impl Iterator<Item = NetworkFile> {
+    face_networks(config, Medium::Live).into_iter().chain(person_network(config, Medium::Live))
 }
 
 #[cfg(test)]

@@ -114,11 +114,17 @@ pub(crate) fn out_of_reach_of_its_outputs(config: &Config, path: &Path) -> anyho
     };
     let emit = &config.emit;
     let places = [("pictures", emit.pictures.clone()), ("jsonl", file(&emit.jsonl)), ("y4m", file(&emit.y4m))];
+    let guarded = [(Some(path), "change what is hidden"), (config.record.as_deref(), "change the record")];
     for (key, place) in places.into_iter().filter_map(|(key, place)| Some((key, place?))) {
-        if whole(path).starts_with(whole(&place)) {
-            let why = "the process that talks to the network writes there, and could change what is hidden";
-            let (path, place) = (path.display(), place.display());
-            return Err(WrongUse(format!("{path}: it lies in [emit] {key}, {place}: {why}; name another place")).into());
+        for (path, what) in guarded.into_iter().filter_map(|(path, what)| Some((path?, what))) {
+            // The record may not be there yet; its folder is.
+            let folder = path.parent().filter(|_| !path.exists()).map(|folder| whole(folder).join("record"));
+            if folder.unwrap_or_else(|| whole(path)).starts_with(whole(&place)) {
+                let why = format!("the process that talks to the network writes there, and could {what}");
+                let (path, place) = (path.display(), place.display());
+                let told = format!("{path}: it lies in [emit] {key}, {place}: {why}; name another place");
+                return Err(WrongUse(told).into());
+            }
         }
     }
     Ok(())

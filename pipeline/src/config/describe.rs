@@ -43,6 +43,10 @@ pub fn describe(config: &Config, networks: &[String]) -> String {
     if config.moving {
         lines.push("Everything that moves is masked, whatever it is.".to_owned());
     }
+    if let Some(record) = &config.record {
+        lines
+            .push(format!("What is hidden is told in the signed record {}; its key lies beside it.", record.display()));
+    }
     lines.extend(networks.iter().map(|network| format!("Network: {network}.")));
     lines.extend(
         config

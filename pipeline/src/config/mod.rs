@@ -100,14 +100,11 @@ impl Config {
     /// refuses to start while there is one.
     #[must_use]
     pub fn not_yet(&self) -> Vec<NotYet> {
-        [
-            (
-                self.faces.style == Style::Mosaic,
-                "[faces] redact = \"mosaic\"",
-                "without tracks its cells change from frame to frame; it is for pictures only, as yet",
-            ),
-            (self.record.is_some(), "[record] policy", "there is no signed record yet"),
-        ]
+        [(
+            self.faces.style == Style::Mosaic,
+            "[faces] redact = \"mosaic\"",
+            "without tracks its cells change from frame to frame; it is for pictures only, as yet",
+        )]
         .into_iter()
         .filter(|(asked, ..)| *asked)
         .map(|(_, key, why)| NotYet { key: key.to_owned(), why })

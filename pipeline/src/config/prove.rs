@@ -14,6 +14,7 @@ use super::{
     Camera, CameraSource, Config, Emit, Events, FaceModel, Faces, Family, Hold, NamedZone, PersonModel, Persons, Target,
 };
 use crate::event::{LONGEST_NAME, MOST_ZONES};
+use crate::record::place::Place;
 
 /// Proves a file; relative paths start at `folder`.
 pub(super) fn prove(file: ConfigFile, folder: &Path) -> Result<Config, Vec<Fault>> {
@@ -66,7 +67,7 @@ pub(super) fn prove(file: ConfigFile, folder: &Path) -> Result<Config, Vec<Fault
             cooldown: Duration::from_secs_f32(proof.share(&events.cooldown_s, 86_400.0)),
         },
         emit: proof.emit(emit),
-        record: record.policy.map(|path| proof.path(path.span(), path.get_ref())),
+        record: record.policy.map(|path| proof.record(path.span(), path.get_ref())),
         log_level: proof.level(&log.level),
     };
     // In the order in which they stand in the file.
@@ -93,6 +94,14 @@ impl Proof<'_> {
             self.fault(span, "the path contains a NUL character", "no file system knows such a name");
         }
         self.folder.join(path)
+    }
+
+    fn record(&mut self, span: Range<usize>, path: &Path) -> PathBuf {
+        if Place::is_of_its_own_key(path) {
+            let help = "its key lies beside it under this very name: give it another ending, such as .jsonl";
+            self.fault(span.clone(), "a record's name ends as that of its key does", help);
+        }
+        self.path(span, path)
     }
 
     fn whole(&mut self, value: &Spanned<i64>, range: std::ops::RangeInclusive<u32>, unit: &str) -> u32 {

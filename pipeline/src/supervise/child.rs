@@ -1,7 +1,7 @@
 //! One process that the supervisor started: its conversation, its standard error, its end.
 //!
-//! **Invariant.** A child gets its socket as standard input, a pipe as standard error, and, if it is the front, the
-//! program's standard output; every other descriptor closes when it is executed, those included that this program was started
+//! **Invariant.** A child gets its socket as standard input, a pipe as standard error, and as standard output,
+//! if it is the front, the program's own, if it is the pixel process, a pipe for its counters; every other descriptor closes when it is executed, those included that this program was started
 //! with (`inherited`). It is in a process group of its own, so that Ctrl-C reaches the supervisor alone, and it ends when the
 //! conversation does, and by no signal but those that cannot be refused; what it started itself ends with it.
 
@@ -16,6 +16,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::record::counters::Counted;
 use crate::sandbox::Role;
 use crate::wire::{Wire, WireError};
 
@@ -24,6 +25,8 @@ pub(super) struct Child {
     process: Process,
     pub(super) wire: Wire,
     stderr: Option<ChildStderr>,
+    /// How many frames it let out, if it is the pixel process.
+    pub(super) counted: Option<Counted>,
     line: Vec<u8>,
     /// When it was started.
     pub(super) since: Instant,
@@ -53,7 +56,7 @@ impl Child {
         let (ours, theirs) = Wire::pair()?;
         let (name, stdout) = match role {
             Role::Front => (FRONT, Stdio::inherit()),
-            Role::Pixel | Role::Supervisor | Role::Files => (PIXEL, Stdio::null()),
+            Role::Pixel | Role::Supervisor | Role::Files => (PIXEL, Stdio::piped()),
         };
         let mut command = Command::new("/proc/self/exe");
         command.arg0(format!("frostglass-{}", name.trim_end_matches("-process"))).arg(name);
@@ -67,8 +70,9 @@ impl Child {
         if let Some(stderr) = &stderr {
             rustix::fs::fcntl_setfl(stderr, rustix::fs::fcntl_getfl(stderr)? | OFlags::NONBLOCK)?;
         }
+        let counted = process.stdout.take().map(|pipe| Counted::new(pipe.into())).transpose()?;
         let now = Instant::now();
-        Ok(Self { process, wire: ours, stderr, line: Vec::new(), since: now, heard: now, nonsense: 0 })
+        Ok(Self { process, wire: ours, stderr, counted, line: Vec::new(), since: now, heard: now, nonsense: 0 })
     }
 
     /// Tells it something. One that does not listen is noticed by its silence.

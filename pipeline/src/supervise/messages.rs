@@ -61,6 +61,8 @@ pub(crate) enum FromPixel {
         format: ToldFormat,
         /// The bus path of the camera, if it is one.
         camera: Option<String>,
+        /// Walls that do not stand around it.
+        walls_missing: Vec<String>,
     },
     /// It lives; and numbers that change as it works.
     Progress {

@@ -6,12 +6,15 @@
 //! stood up ends the run, because then a person is looking at the terminal.
 //!
 //! What the processes do is [`crate::pixel`]'s and [`crate::front`]'s business; what they say stands in `messages`. How one is
-//! started and lost is `recover`'s, what becomes of a new config `renew`'s.
+//! started and lost is `recover`'s, what becomes of a new config `renew`'s,
+//! what is told of it all in the record of policy `pen`'s.
 
 mod child;
 mod inherited;
 pub(crate) mod messages;
 mod notify;
+mod noting;
+mod pen;
 mod post;
 mod recover;
 mod reload;
@@ -31,6 +34,7 @@ use self::child::Child;
 pub(crate) use self::child::{FRONT, PIXEL};
 use self::messages::{Begun, FromFront, FromPixel, ToPixel};
 use self::notify::{Notify, Progress};
+use self::pen::Pen;
 use self::post::Post;
 use self::recover::Ends;
 use self::reload::Proved;
@@ -75,7 +79,9 @@ pub(crate) fn run(orders: &Orders<'_>) -> anyhow::Result<bool> {
     for wall in walls.missing() {
         eprintln!("frostglass: WARNING: walls that do not stand: {wall}");
     }
+    let pen = Pen::open(&proved, orders.walls, walls.missing())?;
     let mut supervisor = Supervisor {
+        pen,
         proved,
         walls: orders.walls,
         pixel: Post::default(),
@@ -106,15 +112,18 @@ pub(crate) fn run(orders: &Orders<'_>) -> anyhow::Result<bool> {
         supervisor.judge();
         if supervisor.ending.is_none() {
             supervisor.look_at_config(orders.reload.swap(false, Ordering::Relaxed));
+            supervisor.see_to_the_record();
             supervisor.start_what_is_due();
         }
         supervisor.tell();
     }
+    let told = supervisor.close_record();
     supervisor.status.clear();
-    Ok(supervisor.outcome.unwrap_or(true))
+    Ok(supervisor.outcome.unwrap_or(true) && told)
 }
 
 struct Supervisor {
+    pen: Pen,
     proved: Proved,
     /// Whether the others put up walls.
     walls: bool,
@@ -162,6 +171,9 @@ impl Supervisor {
             let Some((message, descriptors)) = self.pixel.child.as_mut().and_then(Child::hear) else { break };
             self.heard_pixel(message, descriptors);
         }
+        if let Some(counted) = self.pixel.child.as_mut().and_then(|child| child.counted.as_mut()) {
+            self.pen.count(counted);
+        }
         for _ in 0..MOST_MESSAGES {
             let Some((message, _)) = self.front.child.as_mut().and_then(Child::hear) else { break };
             self.heard_front(message);
@@ -172,7 +184,7 @@ impl Supervisor {
         match message {
             // It stands up once: one that says so again and again would keep the front at taking hatches, and look busy.
             FromPixel::Ready { .. } if self.pixel.stands => {}
-            FromPixel::Ready { format, camera } => {
+            FromPixel::Ready { format, camera, walls_missing } => {
                 let Ok(ends) = <[OwnedFd; 3]>::try_from(descriptors) else {
                     tracing::error!("the pixel process stood up without a hatch");
                     return;
@@ -180,6 +192,7 @@ impl Supervisor {
                 self.pixel.stand(Instant::now());
                 self.camera = camera.filter(|camera| is_identity(camera)).or(self.camera.take());
                 self.hatch = Some(Ends::new(ends, format));
+                self.note_standing(walls_missing);
                 self.introduce();
             }
             FromPixel::Progress { frames, answers, turns } => {

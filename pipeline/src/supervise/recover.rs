@@ -89,6 +89,7 @@ impl Supervisor {
             self.front.plan(false, Instant::now());
         }
         if self.pixel.is_due()
+            && self.pen.is_up_to_date()
             && let Err(error) = self.start_pixel()
         {
             tracing::error!("{error:#}; it is tried again");
@@ -96,8 +97,11 @@ impl Supervisor {
         }
     }
 
-    /// Hands the hatch to the front.
+    /// Hands the hatch to the front, once all is told of what it will show.
     pub(super) fn introduce(&mut self) {
+        if !self.pen.is_up_to_date() {
+            return;
+        }
         let (Some(front), Some(hatch)) = (&self.front.child, &mut self.hatch) else { return };
         let hold = &self.proved.config.hold;
         let [frames, seconds] = hatch.format.rate();
@@ -152,10 +156,12 @@ impl Supervisor {
     pub(super) fn lose_pixel(&mut self, why: &str, well: bool) {
         // What it said last is still in its socket and its pipe.
         self.hear();
-        let Some(child) = self.pixel.child.take() else { return };
-        let since = child.since;
+        let Some(mut child) = self.pixel.child.take() else { return };
+        let (since, stood) = (child.since, std::mem::take(&mut self.pixel.stands));
+        if let Some(counted) = &mut child.counted {
+            self.pen.count_last(counted, stood);
+        }
         self.put_away(child);
-        let stood = std::mem::take(&mut self.pixel.stands);
         self.hatch = None;
         if self.ending.is_some() || self.outcome.is_some() || !self.pixel.stood {
             // One that was looking for its camera when the run was ended has failed at nothing that was asked.
@@ -168,10 +174,14 @@ impl Supervisor {
         }
         self.restarts += 1;
         self.tell_gone();
+        self.note_loss(why);
         self.pixel.plan(stood, since);
         let due = self.pixel.due.map_or(Duration::ZERO, |due| due.saturating_duration_since(Instant::now()));
-        let what =
-            format!("{why}; it is started again in {:.1} s, and every frame is masked until then", due.as_secs_f32());
+        let when = match self.pen.is_up_to_date() {
+            true => format!("in {:.1} s", due.as_secs_f32()),
+            false => "when the record of policy can be written".to_owned(),
+        };
+        let what = format!("{why}; it is started again {when}, and every frame is masked until then");
         tracing::error!("{what}");
         self.tell_fault(what, Masked::Everything);
     }

@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::config::{Config, ConfigError};
+use crate::record::Log;
 
 /// A config and its text.
 pub(super) struct Proved {
@@ -94,6 +95,11 @@ impl Proved {
         let served = crate::commands::servable(&config);
         if let Err(error) = served.and_then(|()| crate::commands::out_of_reach_of_its_outputs(&config, &self.path)) {
             return Change::Refused(error);
+        }
+        if let Some(record) = config.record.as_ref().filter(|_| config.record != self.config.record)
+            && let Err(error) = Log::look(record)
+        {
+            return Change::Refused(error.into());
         }
         self.text = text;
         if config == self.config {

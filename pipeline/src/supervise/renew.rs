@@ -30,8 +30,12 @@ impl Supervisor {
             return;
         }
         match self.proved.again() {
-            Change::None if asked => tracing::info!("the config is the same as before"),
-            Change::None => {}
+            Change::None => {
+                if asked {
+                    tracing::info!("the config is the same as before");
+                }
+                self.note_text();
+            }
             Change::Refused(error) => {
                 self.status.print(&crate::commands::told(&error));
                 tracing::error!("the new config is refused; the old one stays in force");
@@ -61,12 +65,16 @@ impl Supervisor {
             pixel.kill();
             let status = &mut self.status;
             pixel.relay(|line| status.print(line));
+            if let Some(counted) = &mut pixel.counted {
+                self.pen.count_last(counted, self.pixel.stands);
+            }
             self.put_away(pixel);
         }
         self.hatch = None;
         (self.pixel.stands, self.pixel.failures, self.pixel.due) = (false, 0, Some(Instant::now()));
         self.restarts += 1;
         self.tell_gone();
+        self.note_config(before);
         if front_too {
             // It finishes what is open; a new one follows when it has ended.
             self.leaving = Some(Instant::now());
