@@ -44,6 +44,7 @@ pub(crate) unsafe extern "C" fn clock_gettime(clock: clockid_t, time: *mut times
 ///
 /// # Safety
 /// As there: `name` is a string that ends with a zero.
+// SAFETY: the C library's own name and type, where a test puts this library before it.
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn pthread_setname_np(_thread: pthread_t, name: *const c_char) -> c_int {
     // SAFETY: our caller's own promise.

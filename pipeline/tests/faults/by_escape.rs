@@ -30,7 +30,8 @@ fn an_engine_or_a_decoder_that_does_what_nobody_whole_would_dies_and_the_stream_
             trial.recovers(&format!("after {whom:?} {escape:?}"));
         }
         let told = trial.end();
-        assert_eq!(told.matches("(SIGSYS)").count(), attempts.len(), "{told}");
+        // The next process may meet the same before the order is taken back.
+        assert!(told.matches("(SIGSYS)").count() >= attempts.len(), "{told}");
         assert!(!told.contains("faulty engine: "), "none of them lived to tell: {told}");
     }
 }

@@ -270,9 +270,8 @@ pub(crate) fn escapes() {
     let real = frostglass_models::Runtime::load().unwrap().path().to_owned();
     fs::create_dir_all("/tmp/escapes").unwrap();
     fs::write("/tmp/orders", Order::NONE.bytes()).unwrap();
-    let order =
-        |fault| fs::OpenOptions::new().write(true).open("/tmp/orders").unwrap().write_all_at(&fault, 0).unwrap();
-    let order = |fault| order(Order { whom: Whom::All, fault }.bytes());
+    let orders = fs::OpenOptions::new().write(true).open("/tmp/orders").unwrap();
+    let order = |fault| orders.write_all_at(&Order { whom: Whom::All, fault }.bytes(), 0).unwrap();
     let mut run = Running::start_with("/tmp/escapes", VIVID, |command| {
         command.env("ORT_DYLIB_PATH", engine).env(RUNTIME, real).env(ORDERS, "/tmp/orders").env(LOOT, "/tmp/loot");
     });
@@ -283,15 +282,16 @@ pub(crate) fn escapes() {
         order(Fault::Escape(escape));
         wait_for(&format!("{escape:?}"), || run.told().contains(&escape.refusal()).then_some(()));
     }
-    for (restarts, escape) in (1..).zip(Escape::DEADLY) {
+    for escape in Escape::DEADLY {
+        let restarts = run.health("restarts").unwrap();
         order(Fault::Escape(escape));
-        run.wait_for_health("restarts", restarts);
+        run.wait_for_health("restarts", restarts + 1);
         order(Fault::None);
         let inspected = run.health("inspected").unwrap();
         run.wait_for_health("inspected", inspected + 10);
     }
     let told = run.end();
-    assert_eq!(told.matches("(SIGSYS)").count(), Escape::DEADLY.len(), "{told}");
+    assert!(told.matches("(SIGSYS)").count() >= Escape::DEADLY.len(), "{told}");
     assert!(!told.contains("SUCCEEDED") && !told.contains("for another reason"), "{told}");
     assert!(!Path::new("/tmp/loot").exists());
 }
