@@ -100,7 +100,8 @@ fn guest(case: &str, modules: &[&str], environment: &[&str]) {
         for module in modules {
             run.args(["-m", module]);
         }
-        let variables = ["FROSTGLASS_RIG_INSIDE=1", "RUST_BACKTRACE=0"].iter().chain(environment);
+        let variables =
+            ["FROSTGLASS_RIG_INSIDE=1", "RUST_BACKTRACE=0", "ORT_DISABLE_TELEMETRY=1"].iter().chain(environment);
         for variable in variables {
             run.args(["-e", variable]);
         }

@@ -20,7 +20,7 @@ fn front() -> (Front, Wire, Wire) {
     let config = Config::prove("", "camera.toml", Path::new("/")).unwrap();
     let (supervisor, wire) = Wire::pair().unwrap();
     let front = Front {
-        outlets: Outlets::open(&config, true, Begun::Nothing).unwrap(),
+        outlets: Outlets::of(ways::ways(&config, true, Begun::Nothing).unwrap(), true).unwrap(),
         pixel: None,
         video: None,
         buffers: Buffers::default(),
@@ -28,6 +28,7 @@ fn front() -> (Front, Wire, Wire) {
         line: Line::default(),
         told: Instant::now(),
         health_due: Instant::now() + HEALTH_EVERY,
+        walled: None,
         finishing: false,
     };
     (front, wire, supervisor)

@@ -76,7 +76,7 @@ impl Pieces {
                         (row(y & !1, (x - PIECE) & !1, 2 * PIECE), row(y | 1, (x - PIECE) & !1, 2 * PIECE));
                     let mean = |at: usize| {
                         let four = [upper[2 * at], upper[2 * at + 1], lower[2 * at], lower[2 * at + 1]];
-                        (four.into_iter().map(u16::from).sum::<u16>() + 2 >> 2) as u8
+                        ((four.into_iter().map(u16::from).sum::<u16>() + 2) >> 2) as u8
                     };
                     half.push(std::array::from_fn(mean));
                 }
