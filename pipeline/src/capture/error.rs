@@ -166,3 +166,8 @@ pub enum CaptureError {
         what: &'static str,
     },
 }
+
+/// What a decoder says is wrong, on one line: some of them end theirs with a line feed.
+pub(super) fn said(error: &impl std::fmt::Display) -> String {
+    crate::event::plain(error.to_string().trim())
+}

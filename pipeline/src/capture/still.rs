@@ -17,6 +17,7 @@ use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace;
 use zune_jpeg::JpegDecoder;
 
+use super::error::said;
 use super::jpeg::{self, Walk};
 use super::{CaptureError, Kind, LONGEST_SIDE, Rate, Source, check_blank, check_size, io_error, kind_of};
 
@@ -165,7 +166,7 @@ fn decode_jpeg(path: &str, bytes: &[u8]) -> Result<Decoded, CaptureError> {
     let bytes = &bytes[..skeleton.length];
     jpeg::scan::check(bytes).map_err(|reason| broken(reason.to_owned()))?;
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), jpeg::options(ColorSpace::RGB));
-    decoder.decode_headers().map_err(|error| broken(error.to_string()))?;
+    decoder.decode_headers().map_err(|error| broken(said(&error)))?;
     let (width, height) = decoder.dimensions().ok_or_else(|| broken("it states no size".to_owned()))?;
     let size = Size::new(u32::try_from(width).unwrap_or(u32::MAX), u32::try_from(height).unwrap_or(u32::MAX));
     check_size(path, size)?;
@@ -176,7 +177,7 @@ fn decode_jpeg(path: &str, bytes: &[u8]) -> Result<Decoded, CaptureError> {
         decoder.set_options(options);
     }
     let mut pixels = vec![0; size.pixels() * if grey { 1 } else { 3 }];
-    decoder.decode_into(&mut pixels).map_err(|error| broken(error.to_string()))?;
+    decoder.decode_into(&mut pixels).map_err(|error| broken(said(&error)))?;
     let mut notes = Vec::new();
     let printing = matches!(colours, Some(ColorSpace::CMYK | ColorSpace::YCCK));
     if printing {
@@ -254,7 +255,7 @@ fn limits() -> Limits {
 }
 
 fn broken(path: &str, what: &'static str, error: &image::ImageError) -> CaptureError {
-    CaptureError::Broken { path: path.to_owned(), what, reason: error.to_string() }
+    CaptureError::Broken { path: path.to_owned(), what, reason: said(error) }
 }
 
 fn animated(path: &str, name: &str) -> CaptureError {

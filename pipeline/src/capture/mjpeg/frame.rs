@@ -13,6 +13,7 @@ use zune_core::colorspace::ColorSpace;
 use zune_jpeg::JpegDecoder;
 
 use super::super::check_size;
+use super::super::error::said;
 use super::super::jpeg::{self, Walk};
 use super::huffman;
 
@@ -76,7 +77,7 @@ impl JpegFrameDecoder {
         };
         jpeg::scan::check_frame(bytes).map_err(|reason| broken(reason.to_owned()))?;
         let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), jpeg::options(ColorSpace::YCbCr));
-        decoder.decode_headers().map_err(|error| broken(error.to_string()))?;
+        decoder.decode_headers().map_err(|error| broken(said(&error)))?;
         let grey = match decoder.input_colorspace() {
             Some(ColorSpace::YCbCr) => false,
             Some(ColorSpace::Luma) => true,
@@ -90,13 +91,13 @@ impl JpegFrameDecoder {
         }
         let [luma, blue, red] = blank.planes_mut();
         if grey {
-            decoder.decode_into(luma.bytes).map_err(|error| broken(error.to_string()))?;
+            decoder.decode_into(luma.bytes).map_err(|error| broken(said(&error)))?;
             blue.bytes.fill(128);
             red.bytes.fill(128);
             return Ok(());
         }
         self.samples.resize(format.size.pixels() * 3, 0);
-        decoder.decode_into(&mut self.samples).map_err(|error| broken(error.to_string()))?;
+        decoder.decode_into(&mut self.samples).map_err(|error| broken(said(&error)))?;
         halve_chroma(&self.samples, luma, blue, red);
         Ok(())
     }
