@@ -13,6 +13,9 @@ pub mod config;
 pub mod emit;
 pub mod event;
 mod front;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod hatch;
 pub mod hold;
 pub mod inspect;

@@ -16,6 +16,8 @@ pub mod camera;
 mod error;
 pub mod ffmpeg;
 pub mod folder;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 #[cfg(feature = "h264")]
 mod h264;
 mod jpeg;

@@ -9,7 +9,7 @@
 pub mod encode;
 
 mod clip;
-mod http;
+pub(crate) mod http;
 mod lines;
 mod loopback;
 mod output;

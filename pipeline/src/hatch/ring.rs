@@ -279,6 +279,9 @@ impl Drop for Memory {
     }
 }
 
+#[cfg(any(test, fuzzing))]
+#[path = "ring_fuzz.rs"]
+pub(crate) mod fuzz;
 #[cfg(test)]
 #[path = "ring_tests.rs"]
 mod tests;

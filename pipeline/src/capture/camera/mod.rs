@@ -9,6 +9,8 @@
 
 mod fault;
 pub mod find;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 pub mod negotiate;
 mod unpack;
 

@@ -9,6 +9,8 @@
 //! not, as they are; what is in them was settled before.
 
 mod events;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod gate;
 mod pictures;
 mod pieces;
