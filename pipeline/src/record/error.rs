@@ -93,6 +93,16 @@ pub(crate) enum RecordError {
         /// Where it was.
         log: PathBuf,
     },
+    /// Somebody else wrote to it, or cut it.
+    #[error("{}: the record has {found} bytes, and this process left it with {left}: somebody else wrote to it or cut it", log.display())]
+    Touched {
+        /// The record.
+        log: PathBuf,
+        /// Bytes that it has,
+        found: u64,
+        /// and should have.
+        left: u64,
+    },
     /// More in one line than there can be.
     #[error("{}: a line of {bytes} bytes is longer than any that is read back", log.display())]
     TooLong {

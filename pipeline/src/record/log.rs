@@ -5,7 +5,7 @@
 //! Nothing is ever taken away. After any error the log is not written to again: whoever needs it opens it anew, and what was
 //! left torn is named by the next line.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -26,6 +26,8 @@ pub(crate) struct Log {
     key: Key,
     made_key: bool,
     tail: Tail,
+    /// Bytes that the file has.
+    length: u64,
 }
 
 /// What is there of a record, for people.
@@ -63,7 +65,8 @@ impl Log {
             Err(error) => return Err(RecordError::io("locking the record", &place.log)(error.into())),
         }
         let tail = Tail::read(&file, &place, key.public())?;
-        Ok(Self { file, place, key, made_key, tail })
+        let length = file.metadata().map_err(RecordError::io("looking at the record", &place.log))?.len();
+        Ok(Self { file, place, key, made_key, tail, length })
     }
 
     /// Looks at all that [`Log::open`] looks at, and makes nothing. Whether another process writes it is not asked.
@@ -90,8 +93,12 @@ impl Log {
     /// # Errors
     /// When it is not certain that the line is there. Then this log is done with.
     pub(crate) fn append(&mut self, entry: Entry) -> Result<(), RecordError> {
-        if self.was_moved() {
-            return Err(RecordError::Moved { log: self.place.log.clone() });
+        let found = match self.file.metadata() {
+            Ok(found) if !self.was_moved(&found) => found.len(),
+            _ => return Err(RecordError::Moved { log: self.place.log.clone() }),
+        };
+        if found != self.length {
+            return Err(RecordError::Touched { log: self.place.log.clone(), found, left: self.length });
         }
         let time = event::written(jiff::Timestamp::now());
         let Tail { next, previous, torn, open, .. } = &self.tail;
@@ -108,6 +115,7 @@ impl Log {
         self.file.write_all(&bytes).map_err(RecordError::io(tried, &self.place.log))?;
         self.file.sync_data().map_err(RecordError::io("writing the record to the disk", &self.place.log))?;
         self.tail = Tail { next: next + 1, previous: super::sha256(&line), last: None, torn: None, open: false };
+        self.length += bytes.len() as u64;
         Ok(())
     }
 
@@ -142,10 +150,9 @@ impl Log {
     }
 
     /// Whether its name is another file's, or none's: lines would go where nobody looks for them.
-    fn was_moved(&self) -> bool {
-        let place = |found: std::fs::Metadata| (found.dev(), found.ino());
-        let [named, open] = [std::fs::symlink_metadata(&self.place.log), self.file.metadata()];
-        !matches!((named.map(place), open.map(place)), (Ok(named), Ok(open)) if named == open)
+    fn was_moved(&self, open: &Metadata) -> bool {
+        let named = std::fs::symlink_metadata(&self.place.log);
+        !named.is_ok_and(|named| (named.dev(), named.ino()) == (open.dev(), open.ino()))
     }
 }
 

@@ -214,6 +214,24 @@ fn a_record_that_is_moved_while_it_is_written_takes_no_more_lines() {
     assert_eq!(proved(&path).lines, 2);
 }
 
+/// By somebody of the same user, for others can not.
+#[test]
+fn a_record_that_somebody_else_writes_to_or_cuts_meanwhile_takes_no_more_lines() {
+    let (_folder, path) = folder();
+    let mut log = Log::open(&path).unwrap();
+    append(&mut log, Reason::Start, 0);
+    append(&mut log, Reason::Count, 1);
+    let whole = fs::read(&path).unwrap();
+    let told = |log: &mut Log| log.append(entry(Reason::Stop, "words", 0)).unwrap_err().to_string();
+    OpenOptions::new().append(true).open(&path).unwrap().write_all(b"x").unwrap();
+    assert!(told(&mut log).contains("somebody else wrote to it or cut it"));
+    let first = whole.iter().position(|&byte| byte == b'\n').unwrap() + 1;
+    OpenOptions::new().write(true).open(&path).unwrap().set_len(first as u64).unwrap();
+    assert!(told(&mut log).contains("somebody else wrote to it or cut it"));
+    drop(log);
+    assert_eq!(Log::open(&path).unwrap().lines(), 1, "what is left proves");
+}
+
 #[test]
 fn a_line_that_would_not_be_read_back_is_not_written() {
     let (_folder, path) = folder();

@@ -13,7 +13,7 @@
 //! | `version` | 1 |
 //! | `seq` | 0 in the first line, then one more in each |
 //! | `time` | wall time, RFC 3339 in UTC with milliseconds |
-//! | `reason` | why there is a line, see [`Reason`] |
+//! | `reason` | why there is a line: `start`, `config`, `fault`, `restart`, `walls`, `count`, `stop`, `end`; see [`Reason`] |
 //! | `what` | the same in words |
 //! | `config` | SHA-256 of the config's text, as it is in force from here on |
 //! | `networks` | SHA-256 of each network's file, by the file's name; `null` of one that could not be read |

@@ -67,10 +67,10 @@ impl Place {
 
     /// Whether files can be made in the folder, as far as that can be known without making one.
     pub(super) fn can_be_written(&self) -> Result<(), RecordError> {
-        let (what, path) =
-            if self.log.exists() { ("the record", self.log.as_path()) } else { ("its folder", self.folder()) };
-        let tried =
-            if what == "the record" { "opening the record to write" } else { "writing into the folder of the record" };
+        let (tried, path) = match self.log.exists() {
+            true => ("opening the record to write", self.log.as_path()),
+            false => ("writing into the folder of the record", self.folder()),
+        };
         accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS)
             .map_err(|error| RecordError::io(tried, path)(error.into()))
     }

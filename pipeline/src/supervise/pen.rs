@@ -272,6 +272,10 @@ impl Pen {
             // The new one says all that follows.
             Err(error) => tracing::error!("the record of policy could not be closed: {}", chain(&error)),
         }
+        if self.path.is_none() {
+            // What left before was nobody's to tell.
+            self.frames = Frames::default();
+        }
         (self.path, self.log, self.outage) = (to.cloned(), None, None);
         let found = self.take_up().inspect_err(|error| self.fail(error))?;
         self.write(Reason::Config, &format!("{what}; {from}{found}"), Some(proved))

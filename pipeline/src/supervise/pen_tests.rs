@@ -193,10 +193,19 @@ fn another_place_ends_one_record_and_begins_the_other() {
     assert!(!first[2]["what"].as_str().unwrap().contains("cut off"), "{}", first[2]["what"]);
     home.write("[camera]\nsource = \"auto\"\n");
     pen.follow("a new config is in force", &home.proved()).unwrap();
-    note(&mut pen, Reason::Stop);
+    note(&mut pen, Reason::Fault);
     assert!(home.lines("policy.jsonl")[3]["what"].as_str().unwrap().contains("no record is kept from here on"));
+    // What leaves while none is kept is in none.
+    pen.count_last(&mut process(1000, 0, false), true);
+    home.write("[record]\npolicy = \"second.jsonl\"\n");
+    pen.follow("a new config is in force", &home.proved()).unwrap();
+    let last = home.lines("second.jsonl").remove(2);
+    assert!(
+        last["frames"]["out"] == 0 && last["what"].as_str().unwrap().contains("no record was kept before"),
+        "{last}"
+    );
     assert_eq!(home.whole("policy.jsonl").lines, 4);
-    assert_eq!(home.whole("second.jsonl").lines, 2);
+    assert_eq!(home.whole("second.jsonl").lines, 3);
 }
 
 #[test]
