@@ -44,10 +44,13 @@ fn grow<T: Copy + Default + Zeroize>(numbers: &mut Zeroizing<Vec<T>>, to: usize)
     numbers.resize(to, T::default());
 }
 
-/// Overwrites numbers that will be used again. Where they live on, this is no dead store: whoever reads them next might see it.
-fn wipe<T: Copy + Default>(numbers: &mut [T]) {
-    numbers.fill(T::default());
-    std::hint::black_box(numbers);
+/// Overwrites numbers that will be used again, and what a larger picture left behind their end. Where they live on, this is no dead
+/// store: whoever reads them next might see it.
+fn wipe<T: Copy + Default + Zeroize>(numbers: &mut Zeroizing<Vec<T>>) {
+    numbers.clear();
+    let all = numbers.capacity();
+    numbers.resize(all, T::default());
+    std::hint::black_box(numbers.as_mut_slice());
 }
 
 impl Shrinker {
@@ -129,9 +132,7 @@ impl Shrinker {
     /// Nothing of a picture is left in any of its buffers.
     pub(crate) fn forget(&mut self) {
         let [first, second, third] = &mut self.planes;
-        [first, second, third, &mut self.turned, &mut self.whole, &mut self.halfway]
-            .into_iter()
-            .for_each(|buffer| wipe(buffer));
+        [first, second, third, &mut self.turned, &mut self.whole, &mut self.halfway].into_iter().for_each(wipe);
     }
 
     /// Writes what was shrunk last into the upper left of `tensor`, black around it.
@@ -321,28 +322,35 @@ mod tests {
         }
     }
 
-    /// Not one sample of a picture that was all 200 is left, in no buffer, whichever ways it took.
+    /// Not one sample of a picture that was all 200 is left, in all the memory of each buffer, whichever ways it took: after a large
+    /// look a small one, in whose memory the large one still was.
     #[test]
     fn what_was_looked_at_is_forgotten() {
-        let (light, mut shrinker) = (vec![200; 100 * 90], Shrinker::default());
+        let light = vec![200; 100 * 90];
         let picture =
             Picture::new(Format::still(Size::new(100, 89)), [Plane { bytes: &light[..8900], stride: 100 }; 3]);
         let picture = picture.unwrap();
-        for input in [Size::new(64, 64), Size::new(50, 45), Size::new(200, 160), Size::new(100, 96)] {
-            let look = Look::into_input(picture.size(), input);
-            for mut tensor in [Tensor::floats(Order::Bgr), Tensor::bytes()] {
-                shrinker.shrink(&picture, &look).unwrap();
-                shrinker.fill(&picture, &look, &mut tensor);
-                shrinker.forget();
-                tensor.forget();
-                match &tensor {
-                    Tensor::Floats { values, .. } => assert!(values.iter().all(|&value| value == 0.0)),
-                    Tensor::Bytes { values, .. } => assert!(values.iter().all(|&value| value == 0)),
+        let looks = [(200, 160), (64, 64), (50, 45), (100, 96)]
+            .map(|(width, height)| Look::into_input(picture.size(), Size::new(width, height)));
+        for mut tensor in [Tensor::floats(Order::Bgr), Tensor::bytes()] {
+            let mut shrinker = Shrinker::default();
+            for look in &looks {
+                shrinker.shrink(&picture, look).unwrap();
+                shrinker.fill(&picture, look, &mut tensor);
+            }
+            shrinker.forget();
+            tensor.forget();
+            match &tensor {
+                Tensor::Floats { values, .. } => {
+                    assert!(values.len() == values.capacity() && values.iter().all(|&value| value == 0.0));
                 }
-                let [one, two, three] = &shrinker.planes;
-                for buffer in [one, two, three, &shrinker.turned, &shrinker.whole, &shrinker.halfway] {
-                    assert!(buffer.iter().all(|&sample| sample == 0));
+                Tensor::Bytes { values, .. } => {
+                    assert!(values.len() == values.capacity() && values.iter().all(|&value| value == 0));
                 }
+            }
+            let [one, two, three] = &shrinker.planes;
+            for buffer in [one, two, three, &shrinker.turned, &shrinker.whole, &shrinker.halfway] {
+                assert!(buffer.len() == buffer.capacity() && buffer.iter().all(|&sample| sample == 0));
             }
         }
     }

@@ -15,7 +15,7 @@ use frostglass_vault::{Redactor, Zones};
 use crate::capture::Rate;
 use crate::clock::{Clock, SystemClock};
 use crate::commands::{
-    Medium, Networks, all_cores, hidden_zones, live_limits, open_camera, open_foreign, policy, reach, summary,
+    Medium, Networks, all_cores, cameras, hidden_zones, live_limits, open_camera, open_foreign, policy, reach, summary,
     with_watch,
 };
 use crate::config::Config;
@@ -43,7 +43,7 @@ pub(crate) fn run(wire: Wire) -> anyhow::Result<ExitCode> {
     let stop = Arc::new(AtomicBool::new(false));
     let mut walls = Walls::first(Role::Pixel, start.walls)?;
     let foreign = open_foreign(&config)?;
-    walls.before_anything_from_outside(false)?;
+    walls.before_anything_from_outside(false, &cameras(&config))?;
     let networks = Networks::find(&config, Medium::Live)?;
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());

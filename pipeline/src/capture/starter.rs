@@ -79,10 +79,11 @@ pub(super) fn is_there() -> bool {
 
 /// Has ffmpeg started on a file: its video, and its words.
 pub(super) fn start(path: &Path) -> io::Result<[OwnedFd; 2]> {
-    let place = place();
+    let mut place = place();
     let starter = place.as_ref().ok_or(io::ErrorKind::NotConnected)?;
     let file = starter.files.iter().position(|file| file == path).ok_or(io::ErrorKind::PermissionDenied)?;
-    match starter.ask(&Ask::Start { file })? {
+    let answer = starter.ask(&Ask::Start { file }).inspect_err(|_| *place = None);
+    match answer? {
         (Answer::Started, descriptors) => descriptors.try_into().map_err(|_| io::ErrorKind::InvalidData.into()),
         (Answer::Failed { error }, _) => Err(io::Error::from_raw_os_error(error)),
         _ => Err(io::ErrorKind::InvalidData.into()),
@@ -100,9 +101,15 @@ pub(super) fn end() -> Option<ExitStatus> {
 }
 
 fn status(ask: &Ask) -> Option<ExitStatus> {
-    match place().as_ref()?.ask(ask) {
+    let mut place = place();
+    match place.as_ref()?.ask(ask) {
         Ok((Answer::Ended { status }, _)) => status.map(ExitStatus::from_raw),
-        _ => None,
+        Ok(_) => None,
+        // An answer that comes late would be taken for that to the next question.
+        Err(_) => {
+            *place = None;
+            None
+        }
     }
 }
 

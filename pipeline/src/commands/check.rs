@@ -110,7 +110,7 @@ fn walls() -> String {
 /// The process that [`walls`] starts: goes through all that a pixel process does, and tells what does not stand.
 pub(crate) fn try_walls() -> anyhow::Result<Done> {
     let mut walls = Walls::first(Role::Pixel, true)?;
-    walls.before_anything_from_outside(false)?;
+    walls.before_anything_from_outside(false, &Reach::default())?;
     walls.before_threads(&Reach::default());
     walls.before_frames(&Reach::default())?;
     let missing: String = walls.missing().iter().map(|wall| format!("{wall}\n")).collect();

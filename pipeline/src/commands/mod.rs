@@ -25,7 +25,7 @@ use clap::{Parser, Subcommand};
 use crate::capture::starter::STARTER;
 pub(crate) use hides::{hides, summary, uncovered};
 pub(crate) use networks::{Medium, Networks, all_cores, hidden_zones, live_limits, live_networks, policy, with_watch};
-pub(crate) use run::{open_camera, open_foreign, out_of_reach_of_its_outputs, reach, servable};
+pub(crate) use run::{cameras, open_camera, open_foreign, out_of_reach_of_its_outputs, reach, servable};
 
 /// Decides what may leave a camera: blurs faces, paints over zones, lets out only redacted frames and motion events.
 #[derive(Debug, Parser)]

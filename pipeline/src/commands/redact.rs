@@ -129,11 +129,6 @@ fn behind_walls(plan: &Plan, config: &Config, wanted: bool) -> anyhow::Result<(O
     if wanted && !foreign.is_empty() {
         starter::install(foreign).context("starting a process that will start ffmpeg failed")?;
     }
-    let mut walls = Walls::first(Role::Files, wanted)?;
-    walls.before_anything_from_outside(false)?;
-    let find = |jobs: &[Job], medium| (!jobs.is_empty()).then(|| Networks::find(config, medium)).transpose();
-    let (stills, clips) = (find(&plan.stills, Medium::Stills)?, find(&plan.clips, Medium::Clips)?);
-    let own = stills.iter().chain(&clips).flat_map(Networks::own_files);
     let files = |path: fn(&Job) -> &PathBuf| jobs().map(path).filter(|path| !is_dash(path));
     let folder = |output: &PathBuf| match output.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
@@ -142,10 +137,16 @@ fn behind_walls(plan: &Plan, config: &Config, wanted: bool) -> anyhow::Result<(O
     let mut fill: Vec<_> = files(|job| &job.output).map(folder).collect();
     fill.sort_unstable();
     fill.dedup();
-    let read = files(|job| &job.input).cloned().chain(own).collect();
     // An output may be a device or a pipe that is there.
     let write = files(|job| &job.output).filter(|output| output.exists()).cloned().collect();
-    walls.before_files(&Reach { read, write, fill, ..Reach::default() });
+    let outputs = Reach { write, fill, ..Reach::default() };
+    let mut walls = Walls::first(Role::Files, wanted)?;
+    walls.before_anything_from_outside(false, &outputs)?;
+    let find = |jobs: &[Job], medium| (!jobs.is_empty()).then(|| Networks::find(config, medium)).transpose();
+    let (stills, clips) = (find(&plan.stills, Medium::Stills)?, find(&plan.clips, Medium::Clips)?);
+    let own = stills.iter().chain(&clips).flat_map(Networks::own_files);
+    let read = files(|job| &job.input).cloned().chain(own).collect();
+    walls.before_files(&Reach { read, ..outputs });
     for wall in walls.missing() {
         eprintln!("frostglass: WARNING: walls that do not stand: {wall}");
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use frostglass_models::NetworkFile;
 use frostglass_vault::{Blank, Format, Style};
 
 use super::{Done, WrongUse, start_log_to, stop_on_signals};
@@ -102,25 +103,33 @@ pub(crate) fn servable(config: &Config) -> anyhow::Result<()> {
     bail!("this version cannot do what the config asks for, so it does not start:\n{}", list.join("\n"))
 }
 
-/// Who writes what leaves must not be able to write what is hidden.
+/// Who writes what leaves must not be able to write what is hidden, or how that is found out and recorded.
 ///
 /// # Errors
-/// When the config at `path` lies where one of its own ways out writes.
+/// When the config at `path`, its record with both keys, a network or the engine lies where one of the ways out writes, by its own
+/// path or by a link on the way.
 pub(crate) fn out_of_reach_of_its_outputs(config: &Config, path: &Path) -> anyhow::Result<()> {
-    let whole = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let file = |target: &Option<Target>| match target {
         Some(Target::File(path)) => Some(path.clone()),
         _ => None,
     };
     let emit = &config.emit;
     let places = [("pictures", emit.pictures.clone()), ("jsonl", file(&emit.jsonl)), ("y4m", file(&emit.y4m))];
-    let guarded = [(Some(path), "change what is hidden"), (config.record.as_deref(), "change the record")];
+    let record = config.record.iter().flat_map(|record| {
+        [record.clone(), record.with_extension("key"), record.with_extension("pub")].map(|path| (path, "the record"))
+    });
+    let networks = super::live_networks(config).filter_map(|network| match network {
+        NetworkFile::Own { path, .. } => Some((path, "who is found")),
+        NetworkFile::Bundled(_) => None,
+    });
+    let engine = std::env::var_os("ORT_DYLIB_PATH").map(|path| (PathBuf::from(path), "who is found"));
+    let guarded = std::iter::once((path.to_owned(), "what is hidden")).chain(record).chain(networks).chain(engine);
+    let guarded: Vec<_> = guarded.collect();
     for (key, place) in places.into_iter().filter_map(|(key, place)| Some((key, place?))) {
-        for (path, what) in guarded.into_iter().filter_map(|(path, what)| Some((path?, what))) {
-            // The record may not be there yet; its folder is.
-            let folder = path.parent().filter(|_| !path.exists()).map(|folder| whole(folder).join("record"));
-            if folder.unwrap_or_else(|| whole(path)).starts_with(whole(&place)) {
-                let why = format!("the process that talks to the network writes there, and could {what}");
+        let at = whole(&place);
+        for (path, what) in &guarded {
+            if steps(path).iter().any(|step| step.starts_with(&at)) {
+                let why = format!("the process that talks to the network writes there, and could change {what}");
                 let (path, place) = (path.display(), place.display());
                 let told = format!("{path}: it lies in [emit] {key}, {place}: {why}; name another place");
                 return Err(WrongUse(told).into());
@@ -128,6 +137,22 @@ pub(crate) fn out_of_reach_of_its_outputs(config: &Config, path: &Path) -> anyho
         }
     }
     Ok(())
+}
+
+/// A path without links, as far as it is there.
+fn whole(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    std::fs::canonicalize(&absolute).unwrap_or_else(|_| match (absolute.parent(), absolute.file_name()) {
+        (Some(folder), Some(name)) => whole(folder).join(name),
+        _ => absolute.clone(),
+    })
+}
+
+/// Each name on the way to a path, in the folder that it really lies in: whoever may exchange one of them exchanges the rest.
+fn steps(path: &Path) -> Vec<PathBuf> {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let named = absolute.ancestors().filter_map(|step| Some(whole(step.parent()?).join(step.file_name()?)));
+    named.chain([whole(&absolute)]).collect()
 }
 
 /// What stands in for the sensor, ready to be read.
@@ -178,6 +203,17 @@ pub(crate) fn open_foreign(config: &Config) -> anyhow::Result<Option<MovingSourc
         }
         _ => Ok(None),
     }
+}
+
+/// What a source may be that is written to when it is opened, as the kernel has it: cameras.
+pub(crate) fn cameras(config: &Config) -> Reach {
+    let nodes = std::fs::read_dir("/dev").into_iter().flatten().flatten();
+    let videos = nodes.filter(|node| node.file_name().to_string_lossy().starts_with("video")).map(|node| node.path());
+    let named = match &config.camera.source {
+        Some(CameraSource::Path(path)) if is_device(path) => Some(path.clone()),
+        _ => None,
+    };
+    Reach { write: videos.chain(named).collect(), ..Reach::default() }
 }
 
 /// What the source opens as it goes: a folder its pictures, a repeated clip itself.

@@ -33,7 +33,7 @@ use crate::config::Config;
 use crate::event::{self, Event, Fault, Masked, Policy};
 use crate::hatch::shared::{FrontEnd, SharedFront, ToldFormat};
 use crate::hatch::{Buffers, ReceivedFrame};
-use crate::sandbox::{Role, Walls};
+use crate::sandbox::{Reach, Role, Walls};
 use crate::supervise::messages::{FromFront, Start, ToFront};
 use crate::wire::{Wire, WireError};
 
@@ -56,7 +56,7 @@ pub(crate) fn run(wire: Wire) -> anyhow::Result<ExitCode> {
     let config = Config::prove(&start.text, &start.origin, &start.folder)?;
     crate::commands::start_log(&config.log_level);
     let mut walls = Walls::first(Role::Front, start.walls)?;
-    walls.before_anything_from_outside(config.emit.http.is_some())?;
+    walls.before_anything_from_outside(config.emit.http.is_some(), &Reach::default())?;
     let outlets = open(&config, &start, &mut walls)?;
     wire.send(&FromFront::Ready, &[])?;
     let mut front = Front {

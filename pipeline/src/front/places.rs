@@ -37,6 +37,9 @@ impl Place {
 
     /// Makes what is missing, and notes what is there. What can not be made is told by whoever opens it.
     pub(super) fn prepare(&mut self) {
+        if let (Kind::File, Some(folder)) = (self.kind, self.path.parent()) {
+            let _ = std::fs::create_dir_all(folder);
+        }
         let _ = match self.kind {
             Kind::File if !self.path.exists() => {
                 OpenOptions::new().append(true).create_new(true).open(&self.path).map(drop)
@@ -50,7 +53,8 @@ impl Place {
     /// Whether something else is there now, or nothing where something has to be made: both are out of reach.
     pub(super) fn is_other(&self) -> bool {
         match self.now() {
-            None => self.kind != Kind::Device,
+            // What could not be made at the start will not be the next time either.
+            None => self.kind != Kind::Device && self.seen.is_some(),
             now => now != self.seen,
         }
     }

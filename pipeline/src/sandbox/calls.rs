@@ -62,8 +62,16 @@ pub(super) const NEVER: &[Call] = calls![
     adjtimex 159 171, clock_adjtime 305 266, iopl 172 -, ioperm 173 -, personality 135 92,
 ];
 
-/// What neither the pixel process nor the front ever has a reason for: another program.
-pub(super) const NO_PROGRAM: &[Call] = calls![execve 59 221, execveat 322 281, fork 57 -, vfork 58 -];
+/// What none but the supervisor ever has a reason for: another program or process, another place in the system; other rights,
+/// owners and times of files, which Landlock does not see; to meddle with how other processes run.
+pub(super) const NO_PROGRAM: &[Call] = calls![
+    execve 59 221, execveat 322 281, fork 57 -, vfork 58 -, unshare 272 97,
+    chmod 90 -, fchmodat 268 53, fchmodat2 452 452, chown 92 -, lchown 94 -, fchownat 260 54,
+    setxattr 188 5, lsetxattr 189 6, fsetxattr 190 7, removexattr 197 14, lremovexattr 198 15, fremovexattr 199 16,
+    utime 132 -, utimes 235 -, futimesat 261 -,
+    sched_setscheduler 144 119, sched_setparam 142 118, sched_setattr 314 274, setpriority 141 140, ioprio_set 251 30,
+    migrate_pages 256 238, move_pages 279 239,
+];
 
 /// What only who waits for connections has a reason for.
 pub(super) const NO_LISTENING: &[Call] =
@@ -71,16 +79,57 @@ pub(super) const NO_LISTENING: &[Call] =
 
 /// What neither of them has a reason for: to reach out to others. (The conversations between the processes are pairs of sockets
 /// that exist, or are made as a pair and handed over.)
-pub(super) const NO_TALK: &[Call] =
-    calls![connect 42 203, mq_open 240 180, msgget 68 186, semget 64 190, shmget 29 194, shmat 30 196];
+pub(super) const NO_TALK: &[Call] = calls![
+    connect 42 203, sendmmsg 307 269, mq_open 240 180, msgget 68 186, semget 64 190, shmget 29 194, shmat 30 196,
+];
 
-/// The call of which one that listens may make some: TCP, over IPv4 and IPv6.
-pub(super) const SOCKET: &str = "socket";
-/// `AF_INET`, `AF_INET6`, and the only kind of socket, `SOCK_STREAM`, below the flags that may stand beside it.
-pub(super) const FAMILIES: [u32; 2] = [2, 10];
-pub(super) const KINDS: u32 = 0xf;
-/// All kinds but that one which the kernel has: datagram, raw, rdm, seqpacket, dccp, packet.
-pub(super) const OTHER_KINDS: [u32; 6] = [2, 3, 4, 5, 6, 10];
+/// Which uses of a call that is needed are deadly: an argument, counted from 0, of which one of these is so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Misuse {
+    /// It is not 0.
+    Set(u8),
+    /// Some of these bits are this.
+    Bits(u8, u32, u32),
+    /// It is none of these.
+    Other(u8, &'static [u32]),
+}
+
+/// `MSG_FASTOPEN`, by which a message to an address connects without `connect`.
+const FAST_OPEN: u32 = 0x2000_0000;
+/// `CLONE_THREAD`: without it, it is another process.
+const THREAD: u32 = 0x1_0000;
+/// `SOCK_DGRAM`; the kinds of sockets stand below the flags that may be beside them.
+const DATAGRAM: u32 = 2;
+const KINDS: u32 = 0xf;
+
+/// Misuses that end each process but the supervisor. A datagram needs no connection to reach whoever listens on this machine.
+pub(super) const MISUSES: &[(Call, &[Misuse])] = allowed![
+    clone 56 220 &[Misuse::Bits(0, THREAD, 0)],
+    sendto 44 206 &[Misuse::Set(4), Misuse::Bits(3, FAST_OPEN, FAST_OPEN)],
+    sendmsg 46 211 &[Misuse::Bits(2, FAST_OPEN, FAST_OPEN)],
+    socketpair 53 199 &[Misuse::Bits(1, KINDS, DATAGRAM)],
+    prlimit64 302 261 &[Misuse::Set(0)],
+    utimensat 280 88 &[Misuse::Set(1)],
+];
+
+/// What who waits for connections must not make: a socket that is none of TCP over IPv4 or IPv6. (`AF_INET`, `AF_INET6`; all kinds
+/// but `SOCK_STREAM` that the kernel has; `IPPROTO_IP`, which is TCP, and `IPPROTO_TCP`.)
+pub(super) const SOCKETS: (Call, &[Misuse]) = (
+    Call { name: "socket", x86_64: Some(41), aarch64: Some(198) },
+    &[
+        Misuse::Other(0, &[2, 10]),
+        Misuse::Bits(1, KINDS, 2),
+        Misuse::Bits(1, KINDS, 3),
+        Misuse::Bits(1, KINDS, 4),
+        Misuse::Bits(1, KINDS, 5),
+        Misuse::Bits(1, KINDS, 6),
+        Misuse::Bits(1, KINDS, 10),
+        Misuse::Other(2, &[0, 6]),
+    ],
+);
+
+/// Its arguments lie in memory, where no filter sees them: whoever asks is told that there is no such call, and takes `clone`.
+pub(super) const NOT_THERE: Call = Call { name: "clone3", x86_64: Some(435), aarch64: Some(435) };
 
 const PROT_EXEC: u32 = 4;
 const F_GETFD: u32 = 1;
@@ -138,7 +187,7 @@ mod tests {
 
     fn all() -> impl Iterator<Item = Call> {
         let refused = [NEVER, NO_PROGRAM, NO_LISTENING, NO_TALK].into_iter().flatten().copied();
-        refused.chain(WITH_FRAMES.iter().map(|(call, _)| *call))
+        refused.chain(WITH_FRAMES.iter().map(|(call, _)| *call)).chain([NOT_THERE])
     }
 
     #[test]
@@ -148,7 +197,7 @@ mod tests {
         let native = ["/usr/include/x86_64-linux-gnu/asm/unistd_64.h", "/usr/include/asm/unistd_64.h"];
         let x86 = native.into_iter().find(|path| std::path::Path::new(path).exists()).map(header);
         assert!(x86.is_some() || cfg!(not(target_arch = "x86_64")), "no header of this machine's own calls");
-        for call in all() {
+        for call in all().chain(MISUSES.iter().map(|(call, _)| *call)).chain([SOCKETS.0]) {
             assert_eq!(call.aarch64, generic.get(call.name).copied(), "{} on aarch64", call.name);
             if let Some(x86) = &x86 {
                 assert_eq!(call.x86_64, x86.get(call.name).copied(), "{} on x86-64", call.name);

@@ -13,7 +13,7 @@ use seccompiler::{
 
 use super::Role;
 use super::calls::{
-    Call, FAMILIES, KINDS, NEVER, NO_LISTENING, NO_PROGRAM, NO_TALK, OTHER_KINDS, SOCKET, WITH_FRAMES, When,
+    Call, MISUSES, Misuse, NEVER, NO_LISTENING, NO_PROGRAM, NO_TALK, NOT_THERE, SOCKETS, WITH_FRAMES, When,
 };
 
 /// Why there is no filter.
@@ -32,8 +32,11 @@ pub(super) enum FilterFault {
 
 /// Kills this process, from here on, for what its role never calls. `listens`: whether it waits for connections.
 pub(super) fn kill_for_what_is_never_called(role: Role, listens: bool) -> Result<(), FilterFault> {
-    let program = deadly(role, listens, this_machine()?)?;
-    Ok(seccompiler::apply_filter_all_threads(&program)?)
+    let arch = this_machine()?;
+    if role != Role::Supervisor {
+        seccompiler::apply_filter_all_threads(&not_there(arch)?)?;
+    }
+    Ok(seccompiler::apply_filter_all_threads(&deadly(role, listens, arch)?)?)
 }
 
 /// Leaves all threads of the pixel process what they need for frames. `reopens`: whether the source opens files as it goes.
@@ -55,9 +58,12 @@ fn deadly(role: Role, listens: bool, arch: TargetArch) -> Result<BpfProgram, Bac
     };
     let numbers = lists.iter().copied().flatten().filter_map(|call| call.number(arch));
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = numbers.map(|number| (number, Vec::new())).collect();
-    let socket = NO_LISTENING.iter().find(|call| call.name == SOCKET).and_then(|call| call.number(arch));
-    if let (Role::Front, true, Some(socket)) = (role, listens, socket) {
-        rules.insert(socket, other_than_tcp()?);
+    if role != Role::Supervisor {
+        let sockets = (role == Role::Front && listens).then_some(&SOCKETS);
+        for (call, misuses) in MISUSES.iter().chain(sockets) {
+            let Some(number) = call.number(arch) else { continue };
+            rules.insert(number, misuses.iter().map(misused).collect::<Result<_, _>>()?);
+        }
     }
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, SeccompAction::KillProcess, arch)?;
     let mut program = BpfProgram::try_from(filter)?;
@@ -67,16 +73,27 @@ fn deadly(role: Role, listens: bool, arch: TargetArch) -> Result<BpfProgram, Bac
     Ok(program)
 }
 
-/// Sockets that are none of TCP.
-fn other_than_tcp() -> Result<Vec<SeccompRule>, BackendError> {
-    let other_family =
-        FAMILIES.map(|family| condition(0, SeccompCmpOp::Ne, family)).into_iter().collect::<Result<_, _>>()?;
-    let mut rules = vec![SeccompRule::new(other_family)?];
-    for kind in OTHER_KINDS {
-        let is = condition(1, SeccompCmpOp::MaskedEq(u64::from(KINDS)), kind)?;
-        rules.push(SeccompRule::new(vec![is])?);
-    }
-    Ok(rules)
+fn misused(misuse: &Misuse) -> Result<SeccompRule, BackendError> {
+    let conditions = match *misuse {
+        // Addresses have 64 bits.
+        Misuse::Set(argument) => {
+            vec![SeccompCondition::new(argument, SeccompCmpArgLen::Qword, SeccompCmpOp::Ne, 0)?]
+        }
+        Misuse::Bits(argument, bits, are) => {
+            vec![condition(argument, SeccompCmpOp::MaskedEq(u64::from(bits)), are)?]
+        }
+        Misuse::Other(argument, than) => {
+            let none = |&one: &u32| condition(argument, SeccompCmpOp::Ne, one);
+            than.iter().map(none).collect::<Result<_, _>>()?
+        }
+    };
+    SeccompRule::new(conditions)
+}
+
+fn not_there(arch: TargetArch) -> Result<BpfProgram, BackendError> {
+    let rules = NOT_THERE.number(arch).map(|number| (number, Vec::new())).into_iter().collect();
+    let none = SeccompAction::Errno(rustix::io::Errno::NOSYS.raw_os_error().unsigned_abs());
+    BpfProgram::try_from(SeccompFilter::new(rules, SeccompAction::Allow, none, arch)?)
 }
 
 fn frames_only(reopens: bool, arch: TargetArch) -> Result<BpfProgram, BackendError> {

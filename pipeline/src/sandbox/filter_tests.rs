@@ -54,7 +54,9 @@ fn answer(program: &BpfProgram, shown: &Shown) -> u32 {
 
 fn call(arch: TargetArch, name: &str, arguments: [u64; 6]) -> Shown {
     let lists = [NEVER, NO_PROGRAM, NO_LISTENING, NO_TALK].into_iter().flatten().copied();
-    let call = lists.chain(WITH_FRAMES.iter().map(|(call, _)| *call)).find(|call| call.name == name).unwrap();
+    let others = MISUSES.iter().map(|(call, _)| *call).chain([NOT_THERE]);
+    let mut all = lists.chain(WITH_FRAMES.iter().map(|(call, _)| *call)).chain(others);
+    let call = all.find(|call| call.name == name).unwrap();
     let number = u32::try_from(call.number(arch).unwrap()).unwrap();
     Shown { number, arch, arguments }
 }
@@ -103,10 +105,43 @@ fn a_front_that_listens_makes_sockets_of_tcp_and_no_others() {
                 assert_eq!(made(family, kind | CLOSES_AND_NEVER_WAITS), KILL, "kind {kind} of family {family}");
             }
         }
+        // IPPROTO_TCP, IPPROTO_MPTCP.
+        let by = |protocol| answer(&front, &call(arch, "socket", [2, 1, protocol, 0, 0, 0]));
+        assert_eq!((by(6), by(262)), (ALLOW, KILL));
         // Local, netlink, packet, vsock, Bluetooth, the kernel's own ciphers.
         for family in [1, 16, 17, 40, 31, 38] {
             assert_eq!(made(family, 1), KILL, "family {family}");
         }
+    }
+}
+
+#[test]
+fn what_is_needed_for_one_thing_kills_when_it_is_used_for_another() {
+    const FAST_OPEN: u64 = 0x2000_0000;
+    const THREAD: u64 = 0x3d_0f00;
+    for arch in ARCHES {
+        for role in [Role::Pixel, Role::Front, Role::Files] {
+            let program = deadly(role, true, arch).unwrap();
+            let told = |name, arguments| answer(&program, &call(arch, name, arguments));
+            for (name, well, ill) in [
+                ("clone", [THREAD, 0, 0, 0, 0, 0], [17, 0, 0, 0, 0, 0]),
+                ("sendto", [3, 1, 1, 0x4000, 0, 0], [3, 1, 1, 0x4000, 1 << 40, 16]),
+                ("sendto", [3, 1, 1, 0, 0, 0], [3, 1, 1, FAST_OPEN, 0, 0]),
+                ("sendmsg", [3, 1, 0x4040, 0, 0, 0], [3, 1, 0x4040 | FAST_OPEN, 0, 0, 0]),
+                ("socketpair", [1, 5 | 0o2_000_000, 0, 0, 0, 0], [1, 2 | 0o2_000_000, 0, 0, 0, 0]),
+                ("prlimit64", [0, 7, 0, 0, 0, 0], [4711, 7, 0, 0, 0, 0]),
+                ("utimensat", [3, 0, 0, 0, 0, 0], [3, 1 << 40, 0, 0, 0, 0]),
+            ] {
+                assert_eq!((told(name, well), told(name, ill)), (ALLOW, KILL), "{name} of {role:?} on {arch:?}");
+            }
+            for name in ["fchmodat", "fchownat", "setxattr", "unshare", "sched_setattr", "setpriority"] {
+                assert_eq!(told(name, [0; 6]), KILL, "{name} of {role:?} on {arch:?}");
+            }
+        }
+        let supervisor = deadly(Role::Supervisor, false, arch).unwrap();
+        assert_eq!(answer(&supervisor, &call(arch, "clone", [17, 0, 0, 0, 0, 0])), ALLOW, "it starts the others");
+        const ENOSYS: u32 = 0x0005_0026;
+        assert_eq!(answer(&not_there(arch).unwrap(), &call(arch, "clone3", [0; 6])), ENOSYS);
     }
 }
 

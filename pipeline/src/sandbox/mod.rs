@@ -6,8 +6,8 @@
 //! time.
 //!
 //! The order, in the pixel process: no privileges and an own, empty network ([`Walls::first`]); death for what it never calls,
-//! before the engine's library, a network file or a decoder is touched ([`Walls::before_anything_from_outside`]); no files
-//! ([`Walls::before_threads`]); and only the calls that frames need ([`Walls::before_frames`]). The front talks and writes, but
+//! and nothing to write but cameras, before the engine's library, a network file or a decoder is touched
+//! ([`Walls::before_anything_from_outside`]); no files at all ([`Walls::before_threads`]); and only the calls that frames need ([`Walls::before_frames`]). The front talks and writes, but
 //! to nobody who did not come to it, and only where its ways out are ([`Walls::before_ways_out`]); the supervisor's filter is
 //! inherited by both, so that it holds what none of them needs. Who redacts files opens and writes them as it goes, and reaches
 //! no others ([`Walls::before_files`]).
@@ -19,6 +19,7 @@ mod files;
 mod filter;
 mod limits;
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::thread::CapabilitySet;
@@ -97,15 +98,22 @@ impl Walls {
         Ok(walls)
     }
 
-    /// Death for what this process never calls. `listens`: whether it is a front that waits for connections.
+    /// Death for what this process never calls; and where an engine or a decoder follows, no files are written but those in
+    /// `early`, though all are read: an engine needs its libraries. `listens`: whether it is a front that waits for connections.
     ///
     /// # Errors
     /// When the kernel takes no filter.
-    pub fn before_anything_from_outside(&self, listens: bool) -> Result<(), NoWalls> {
-        if self.wanted {
-            filter::kill_for_what_is_never_called(self.role, listens)?;
-            PROGRAMS_KILL.store(self.role != Role::Supervisor, Ordering::Relaxed);
+    pub(crate) fn before_anything_from_outside(&mut self, listens: bool, early: &Reach) -> Result<(), NoWalls> {
+        if !self.wanted {
+            return Ok(());
         }
+        if matches!(self.role, Role::Pixel | Role::Files) {
+            let reach = Reach { read: vec![PathBuf::from("/")], ..early.clone() };
+            // What is missing of it is named when the rest of it follows.
+            let _ = files::leave(&reach);
+        }
+        filter::kill_for_what_is_never_called(self.role, listens)?;
+        PROGRAMS_KILL.store(self.role != Role::Supervisor, Ordering::Relaxed);
         Ok(())
     }
 
@@ -137,8 +145,7 @@ impl Walls {
         if !self.wanted {
             return;
         }
-        let kept = CapabilitySet::DAC_OVERRIDE | CapabilitySet::FOWNER | CapabilitySet::CHOWN;
-        self.note("no capabilities", limits::no_capabilities(kept));
+        self.note("no capabilities", limits::no_capabilities(CapabilitySet::DAC_OVERRIDE));
         self.note("no files but inputs and outputs (Landlock)", files::leave(reach));
     }
 

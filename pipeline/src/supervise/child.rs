@@ -28,6 +28,7 @@ pub(super) struct Child {
     /// How many frames it let out, if it is the pixel process.
     pub(super) counted: Option<Counted>,
     line: Vec<u8>,
+    flow: Flow,
     /// When it was started.
     pub(super) since: Instant,
     /// When it last said anything.
@@ -72,7 +73,17 @@ impl Child {
         }
         let counted = process.stdout.take().map(|pipe| Counted::new(pipe.into())).transpose()?;
         let now = Instant::now();
-        Ok(Self { process, wire: ours, stderr, counted, line: Vec::new(), since: now, heard: now, nonsense: 0 })
+        Ok(Self {
+            process,
+            wire: ours,
+            stderr,
+            counted,
+            line: Vec::new(),
+            flow: Flow::new(now),
+            since: now,
+            heard: now,
+            nonsense: 0,
+        })
     }
 
     /// Tells it something. One that does not listen is noticed by its silence.
@@ -113,10 +124,17 @@ impl Child {
         std::iter::once(self.wire.as_fd()).chain(self.stderr.as_ref().map(AsFd::as_fd))
     }
 
-    /// Hands each whole line of its standard error to `tell`, with control characters taken out.
+    /// Hands each whole line of its standard error to `tell`, with control characters taken out, as many as people can read.
     pub(super) fn relay(&mut self, mut tell: impl FnMut(&str)) {
         let Some(stderr) = &self.stderr else { return };
         let mut bytes = [0; 4096];
+        let (line, flow) = (&mut self.line, &mut self.flow);
+        let mut hand_on = |line: &mut Vec<u8>| {
+            for line in flow.pass(printable(line), Instant::now()) {
+                tell(&line);
+            }
+            line.clear();
+        };
         for _ in 0..MOST_AT_ONCE / bytes.len() {
             match rustix::io::read(stderr, &mut bytes) {
                 Ok(0) => {
@@ -126,11 +144,8 @@ impl Child {
                 Ok(count) => {
                     for &byte in &bytes[..count] {
                         match byte {
-                            b'\n' => {
-                                tell(&printable(&self.line));
-                                self.line.clear();
-                            }
-                            byte if self.line.len() < LONGEST_LINE => self.line.push(byte),
+                            b'\n' => hand_on(line),
+                            byte if line.len() < LONGEST_LINE => line.push(byte),
                             _ => {}
                         }
                     }
@@ -138,9 +153,8 @@ impl Child {
                 Err(_) => break,
             }
         }
-        if self.stderr.is_none() && !self.line.is_empty() {
-            tell(&printable(&self.line));
-            self.line.clear();
+        if self.stderr.is_none() && !line.is_empty() {
+            hand_on(line);
         }
     }
 
@@ -188,6 +202,41 @@ impl Drop for Child {
     }
 }
 
+/// Lines that are handed on: what a process says goes to a log that may be stored, and sent elsewhere. A hostile one must not be
+/// able to pour pictures into it.
+struct Flow {
+    left: f64,
+    filled: Instant,
+    held_back: u64,
+}
+
+/// A process says so many lines when it starts or panics,
+const BURST: f64 = 200.0;
+/// and so many a second for long.
+const PER_SECOND: f64 = 5.0;
+
+impl Flow {
+    fn new(now: Instant) -> Self {
+        Self { left: BURST, filled: now, held_back: 0 }
+    }
+
+    /// What is told now: the line or nothing, and before it how many were held back.
+    fn pass(&mut self, line: String, now: Instant) -> Vec<String> {
+        let more = now.saturating_duration_since(self.filled).as_secs_f64() * PER_SECOND;
+        (self.left, self.filled) = ((self.left + more).min(BURST), now);
+        if self.left < 1.0 {
+            self.held_back += 1;
+            return Vec::new();
+        }
+        self.left -= 1.0;
+        let held_back = match std::mem::take(&mut self.held_back) {
+            0 => None,
+            count => Some(format!("frostglass: {count} lines of this process were held back: it says too much")),
+        };
+        held_back.into_iter().chain([line]).collect()
+    }
+}
+
 /// A line for a terminal: a hostile process must not be able to drive it.
 fn printable(line: &[u8]) -> String {
     let line = String::from_utf8_lossy(line);
@@ -197,6 +246,17 @@ fn printable(line: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_that_pours_out_lines_is_held_back_and_that_is_told() {
+        let start = Instant::now();
+        let mut flow = Flow::new(start);
+        let told: usize = (0..10_000).map(|_| flow.pass("x".to_owned(), start).len()).sum();
+        assert_eq!(told, BURST as usize);
+        let later = flow.pass("y".to_owned(), start + Duration::from_secs(1));
+        assert_eq!(later, ["frostglass: 9800 lines of this process were held back: it says too much", "y"]);
+        assert_eq!(flow.pass("z".to_owned(), start + Duration::from_secs(1)), ["z"]);
+    }
 
     #[test]
     fn a_line_cannot_drive_the_terminal() {

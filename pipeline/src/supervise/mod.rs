@@ -42,7 +42,7 @@ use self::status::StatusLine;
 use self::teller::Teller;
 use crate::capture::camera::find::is_device;
 use crate::config::{CameraSource, Target};
-use crate::sandbox::{Role, Walls};
+use crate::sandbox::{Reach, Role, Walls};
 
 /// What the owner asked for on the command line.
 #[derive(Debug)]
@@ -74,8 +74,8 @@ pub(crate) fn run(orders: &Orders<'_>) -> anyhow::Result<bool> {
     crate::commands::servable(&proved.config)?;
     crate::commands::out_of_reach_of_its_outputs(&proved.config, orders.config)?;
     inherited::close_in_children().context("looking which descriptors this program was started with failed")?;
-    let walls = Walls::first(Role::Supervisor, orders.walls)?;
-    walls.before_anything_from_outside(false)?;
+    let mut walls = Walls::first(Role::Supervisor, orders.walls)?;
+    walls.before_anything_from_outside(false, &Reach::default())?;
     for wall in walls.missing() {
         eprintln!("frostglass: WARNING: walls that do not stand: {wall}");
     }

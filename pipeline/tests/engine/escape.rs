@@ -56,10 +56,9 @@ impl Escape {
         Self::Unshare,
     ];
     /// Those that end a process: nobody whole would ever do it.
-    pub const DEADLY: [Self; 4] = [Self::Talk, Self::Execute, Self::Trace, Self::Peek];
+    pub const DEADLY: [Self; 5] = [Self::Talk, Self::Execute, Self::Trace, Self::Peek, Self::Unshare];
     /// Those that are refused.
-    pub const REFUSED: [Self; 7] =
-        [Self::Write, Self::Read, Self::Signal, Self::Code, Self::Spawn, Self::Device, Self::Unshare];
+    pub const REFUSED: [Self; 6] = [Self::Write, Self::Read, Self::Signal, Self::Code, Self::Spawn, Self::Device];
 
     /// Its place among all of them.
     #[must_use]

@@ -74,3 +74,15 @@ fn an_engine_that_talks_or_starts_a_program_as_soon_as_it_is_loaded_ends_the_sta
         assert!(code == Some(1) && told.contains("SIGSYS") && !told.contains("faulty engine: "), "{code:?}: {told}");
     }
 }
+
+/// Libraries are read then, but nothing is written.
+#[test]
+fn an_engine_that_writes_as_soon_as_it_is_loaded_writes_nothing() {
+    let trial = Trial::start_with(&config(""), |command| {
+        command.env(AT_LOAD, format!("{:?}", Escape::Write)).env(LOOT, "loot");
+    });
+    let told = trial.told();
+    assert!(told.contains(&Escape::Write.refusal()) && !told.contains("SUCCEEDED"), "{told}");
+    assert!(!trial.folder.join("loot").exists());
+    trial.end();
+}
