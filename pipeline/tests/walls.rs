@@ -39,8 +39,9 @@ fn the_walls_of_each_process_stand_around_all_of_its_threads() {
     run.wait_for_health("inspected", 5);
     let (pixel, front) = (run.part("pixel-process").unwrap(), run.part("front-process").unwrap());
     let supervisor = run.id().as_raw_nonzero().get() as u32;
-    // Each filter stands behind those that were there before: the supervisor's, the deadly one, the one that allows.
-    for (process, filters) in [(supervisor, 1), (front, 2), (pixel, 3)] {
+    // Each filter stands behind those that were there before: the supervisor's, that of the missing call, the deadly one, the one
+    // that allows.
+    for (process, filters) in [(supervisor, 1), (front, 3), (pixel, 4)] {
         assert!(of_each_thread(process, "Seccomp:").iter().all(|mode| mode == "2"), "{process}");
         let outside: usize = of_each_thread(std::process::id(), "Seccomp_filters:")[0].parse().unwrap();
         for count in of_each_thread(process, "Seccomp_filters:") {
