@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use super::Supervisor;
 use super::child::Child;
 use super::messages::{Begun, Start, ToFront, ToPixel};
+use crate::capture::camera::find::{holders, is_device};
 use crate::commands::hides;
+use crate::config::CameraSource;
 use crate::event::{self, Fault, Masked};
 use crate::hatch::shared::ToldFormat;
 use crate::sandbox::Role;
@@ -163,6 +165,9 @@ impl Supervisor {
         }
         self.put_away(child);
         self.hatch = None;
+        if !self.pixel.stood && !well {
+            self.tell_who_has_the_camera();
+        }
         if self.ending.is_some() || self.outcome.is_some() || !self.pixel.stood {
             // One that was looking for its camera when the run was ended has failed at nothing that was asked.
             let was_away = self.ending.is_some() && self.pixel.stood && !stood;
@@ -184,6 +189,15 @@ impl Supervisor {
         let what = format!("{why}; it is started again {when}, and every frame is masked until then");
         tracing::error!("{what}");
         self.tell_fault(what, Masked::Everything);
+    }
+
+    /// The pixel process sees no other one from behind its walls.
+    fn tell_who_has_the_camera(&self) {
+        let Some(CameraSource::Path(path)) = &self.proved.config.camera.source else { return };
+        let holders = if is_device(path) { holders(path) } else { String::new() };
+        if !holders.is_empty() {
+            tracing::error!("{} is in use{holders}", path.display());
+        }
     }
 
     pub(super) fn tell_gone(&self) {
