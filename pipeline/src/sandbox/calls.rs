@@ -44,7 +44,7 @@ macro_rules! calls {
     (@ $number:tt) => { Some($number) };
 }
 
-macro_rules! allowed {
+macro_rules! calls_with {
     ($($name:ident $x86:tt $arm:tt $when:expr),* $(,)?) => {
         &[$((Call { name: stringify!($name), x86_64: calls!(@ $x86), aarch64: calls!(@ $arm) }, $when)),*]
     };
@@ -103,7 +103,7 @@ const DATAGRAM: u32 = 2;
 const KINDS: u32 = 0xf;
 
 /// Misuses that end each process but the supervisor. A datagram needs no connection to reach whoever listens on this machine.
-pub(super) const MISUSES: &[(Call, &[Misuse])] = allowed![
+pub(super) const MISUSES: &[(Call, &[Misuse])] = calls_with![
     clone 56 220 &[Misuse::Bits(0, THREAD, 0)],
     sendto 44 206 &[Misuse::Set(4), Misuse::Bits(3, FAST_OPEN, FAST_OPEN)],
     sendmsg 46 211 &[Misuse::Bits(2, FAST_OPEN, FAST_OPEN)],
@@ -140,7 +140,7 @@ const OF_DESCRIPTOR: &[u32] = &[0x1000];
 const STREAMING: &[u32] = &[0xc014_5608, 0xc058_560f, 0xc058_5611, 0x4004_5612, 0x4004_5613];
 
 /// What the pixel process may call once frames come; the rest is answered by `EPERM`.
-pub(super) const WITH_FRAMES: &[(Call, When)] = allowed![
+pub(super) const WITH_FRAMES: &[(Call, When)] = calls_with![
     // What it has open.
     read 0 63 When::Always, readv 19 65 When::Always, pread64 17 67 When::Always, lseek 8 62 When::Always,
     write 1 64 When::Always, writev 20 66 When::Always, close 3 57 When::Always,

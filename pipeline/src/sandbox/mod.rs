@@ -7,10 +7,10 @@
 //!
 //! The order, in the pixel process: no privileges and an own, empty network ([`Walls::first`]); death for what it never calls,
 //! and nothing to write but cameras, before the engine's library, a network file or a decoder is touched
-//! (`Walls::before_anything_from_outside`); no files at all (`Walls::before_threads`); and only the calls that frames need (`Walls::before_frames`). The front talks and writes, but
-//! to nobody who did not come to it, and only where its ways out are (`Walls::before_ways_out`); the supervisor's filter is
-//! inherited by both, so that it holds what none of them needs. Who redacts files opens and writes them as it goes, and reaches
-//! no others (`Walls::before_files`).
+//! (`Walls::before_anything_from_outside`); no files at all (`Walls::before_threads`); and only the calls that frames need
+//! (`Walls::before_frames`). The front talks and writes, but to nobody who did not come to it, and only where its ways out are
+//! (`Walls::before_ways_out`); the supervisor's filter is inherited by both, so that it holds what none of them needs. Who
+//! redacts files opens and writes them as it goes, and reaches no others (`Walls::before_files`).
 //!
 //! Which calls those are stands in `calls`, the filters in `filter`, files in `files`, the rest in `limits`.
 
