@@ -174,8 +174,9 @@ impl Pen {
         }
         let dark = match reason {
             Reason::Fault | Reason::Stop => true,
-            Reason::Start | Reason::Config | Reason::Restart | Reason::End => false,
-            Reason::Walls | Reason::Count => self.dark,
+            Reason::Start | Reason::Restart => false,
+            // A config that is changed while nobody sees the sensor uncovers nothing until somebody does.
+            Reason::Config | Reason::End | Reason::Walls | Reason::Count => self.dark,
         };
         let Policy { config, networks, runtime, hides } = &self.policy;
         let hides = if dark { vec![EVERYTHING.to_owned()] } else { hides.clone() };
@@ -264,6 +265,7 @@ impl Pen {
         };
         if let Some(outage) = &self.outage {
             from += &format!(", which could not be written since {}", outage.since);
+            self.dark = true;
         }
         match self.put(Reason::End, &format!("{what}; {goes}"), Some(proved)) {
             Ok(()) => {

@@ -170,6 +170,24 @@ fn a_record_that_stays_away_begins_anew_and_says_so() {
 }
 
 #[test]
+fn a_config_that_changes_while_all_is_masked_uncovers_nothing_until_a_process_stands() {
+    let home = Home::new();
+    let mut pen = home.pen();
+    note(&mut pen, Reason::Fault);
+    home.write("# of the porch\n[record]\npolicy = \"policy.jsonl\"\n");
+    pen.write(Reason::Config, "another text", Some(&home.proved())).unwrap();
+    let (reason, what) = pen.news_of_one_that_stands(vec!["no dog".to_owned()]).expect("a line is due");
+    pen.write(reason, &what, Some(&home.proved())).unwrap();
+    let lines = home.lines("policy.jsonl");
+    let told: Vec<_> =
+        lines.iter().map(|line| (line["reason"].as_str().unwrap(), line["hides"][0] == "everything")).collect();
+    assert_eq!(told, [("start", false), ("fault", true), ("config", true), ("restart", false)]);
+    assert_ne!(lines[0]["config"], lines[2]["config"], "it is in force all the same");
+    let policies = home.whole("policy.jsonl").policies;
+    assert_ne!(policies[1].hides, ["everything"], "what it hides is known as soon as a process stands");
+}
+
+#[test]
 fn another_place_ends_one_record_and_begins_the_other() {
     let home = Home::new();
     let mut pen = home.pen();
