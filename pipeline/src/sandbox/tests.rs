@@ -33,8 +33,8 @@ fn a_front() {
         listen: Some(0),
         ..Reach::default()
     });
-    assert_eq!(walls.missing(), [] as [String; 0]);
     match tries.as_str() {
+        "nothing" => assert_eq!(walls.missing(), [] as [String; 0]),
         "append" => {
             use std::io::Write;
             let file = fs::OpenOptions::new().append(true).open(folder.join("events.jsonl"));
@@ -75,8 +75,16 @@ fn a_front() {
 }
 
 #[test]
+#[allow(clippy::print_stdout, reason = "a test says why it is skipped")]
 fn a_front_reaches_its_ways_out_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
+    if behind_walls(folder.path(), "nothing").is_err() {
+        let required =
+            std::env::var("FROSTGLASS_REQUIRE").is_ok_and(|list| list.split(',').any(|item| item == "walls"));
+        assert!(!required, "walls are required by FROSTGLASS_REQUIRE, and this machine lacks one");
+        println!("skipped: this machine lacks a wall");
+        return;
+    }
     fs::write(folder.path().join("events.jsonl"), "").unwrap();
     fs::write(folder.path().join("camera.toml"), "[camera]\n").unwrap();
     fs::create_dir(folder.path().join("shots")).unwrap();

@@ -1,8 +1,8 @@
 //! One process that the supervisor started: its conversation, its standard error, its end.
 //!
 //! **Invariant.** A child gets its socket as standard input, a pipe as standard error, and as standard output,
-//! if it is the front, the program's own, if it is the pixel process, a pipe for its counters; every other descriptor closes when it is executed, those included that this program was started
-//! with (`inherited`). It is in a process group of its own, so that Ctrl-C reaches the supervisor alone, and it ends when the
+//! if it is the front, the program's own, if it is the pixel process, a pipe for its counters; every other descriptor closes when
+//! it is executed, those included that this program was started with (`inherited`). It is in a process group of its own, so that Ctrl-C reaches the supervisor alone, and it ends when the
 //! conversation does, and by no signal but those that cannot be refused; what it started itself ends with it.
 
 use std::io;
@@ -57,7 +57,8 @@ impl Child {
         let (ours, theirs) = Wire::pair()?;
         let (name, stdout) = match role {
             Role::Front => (FRONT, Stdio::inherit()),
-            Role::Pixel | Role::Supervisor | Role::Files => (PIXEL, Stdio::piped()),
+            Role::Pixel => (PIXEL, Stdio::piped()),
+            Role::Supervisor | Role::Files => return Err(io::ErrorKind::InvalidInput.into()),
         };
         let mut command = Command::new("/proc/self/exe");
         command.arg0(format!("frostglass-{}", name.trim_end_matches("-process"))).arg(name);

@@ -3,24 +3,25 @@
 use faulty_engine::{AT_LOAD, Escape, Fault, LOOT, ORDERS, Order, RUNTIME, Whom};
 use frostglass_models::Runtime;
 
-use crate::common::folder;
+use crate::common::{folder, have};
 use crate::running::{Running, wait_for};
 use crate::trial::{Trial, config, engine};
 
-/// A trial that names what an attempt to write would leave, and whose threads can be taken over.
-fn trial() -> Trial {
+/// A trial that names what an attempt to write would leave, and whose threads can be taken over; none where this machine lacks a
+/// wall.
+fn trial() -> Option<Trial> {
     let trial = Trial::start_with(&config(""), |command| {
         command.env("LD_PRELOAD", engine()).env(LOOT, "loot");
     });
     let health = trial.events().into_iter().rev().find(|event| event["type"] == "health").unwrap();
-    assert_eq!(health["walls_missing"].as_array().map(Vec::len), Some(0), "no wall is missing here: {health}");
-    trial
+    println!("missing: {}", health["walls_missing"]);
+    have("walls", health["walls_missing"].as_array().is_some_and(Vec::is_empty)).then_some(trial)
 }
 
 #[test]
 fn an_engine_or_a_decoder_that_does_what_nobody_whole_would_dies_and_the_stream_is_masked() {
     for (whom, attempts) in [(Whom::Faces, &Escape::DEADLY[..]), (Whom::Capture, &Escape::DEADLY[..2])] {
-        let mut trial = trial();
+        let Some(mut trial) = trial() else { return };
         for &escape in attempts {
             let (start, restarts) = (trial.now(), trial.restarts());
             trial.order(whom, Fault::Escape(escape));
@@ -38,7 +39,7 @@ fn an_engine_or_a_decoder_that_does_what_nobody_whole_would_dies_and_the_stream_
 
 #[test]
 fn what_an_engine_or_a_decoder_has_no_business_with_is_refused_and_the_stream_goes_on() {
-    let trial = trial();
+    let Some(trial) = trial() else { return };
     let pixel = trial.part("pixel-process").unwrap();
     for (whom, attempts) in [(Whom::Faces, &Escape::REFUSED[..]), (Whom::Capture, &Escape::REFUSED[..3])] {
         for &escape in attempts {
