@@ -100,6 +100,9 @@ pub struct WrongUse(pub(crate) String);
 
 /// Carries out what the arguments ask for.
 ///
+/// What walls a command puts up stay up around the calling thread and those that it starts later: no other file is reached
+/// afterwards, and no program started.
+///
 /// # Errors
 /// When it failed; [`WrongUse`] inside when it was asked wrongly.
 pub fn carry_out(args: Args) -> anyhow::Result<Done> {
