@@ -12,6 +12,7 @@ pub mod commands;
 pub mod config;
 pub mod emit;
 pub mod event;
+mod files;
 mod front;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]

@@ -1,5 +1,5 @@
 //! The walls around each process, from outside: that they stand, what becomes of a machine that lacks one, and that they can
-//! only be left out aloud. What code inside tries against them is in `faults/by_escape.rs`.
+//! only be left out aloud. What code inside tries against them is in `faults/by_escape.rs` and `by_decoder.rs`.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic: that is how it fails")]
 
 mod common;
@@ -8,10 +8,11 @@ mod running;
 
 use std::fs;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use common::{folder, frostglass, have, pan};
-use running::Running;
+use running::{Running, wait_for};
 use rustix::process::{Resource, Rlimit};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 
@@ -75,6 +76,78 @@ fn the_walls_of_each_process_stand_around_all_of_its_threads() {
         checked.lines().filter_map(|line| line.strip_prefix("Walls: MISSING ")).map(str::to_owned).collect();
     assert!(told.iter().all(|wall| said.contains(wall)), "{said:?}: {checked}");
     run.end();
+}
+
+#[test]
+fn the_process_that_reads_files_is_walled_in_and_the_one_that_writes_them_has_no_network() {
+    let dir = folder();
+    let clip = pan();
+    let run = Running::command(dir.path().to_owned(), &["redact", clip.to_str().unwrap(), "-o", "out/"], |_| {});
+    let part = wait_for("a first frame", || {
+        let parts = fs::read_dir(dir.path().join("out")).into_iter().flatten().flatten();
+        let begun = parts.map(|part| part.metadata().unwrap().len()).any(|length| length > 0);
+        begun.then(|| run.part("decoder-process").unwrap())
+    });
+    let writer = run.id().as_raw_nonzero().get() as u32;
+    if !have("walls", !run.told().contains("walls that do not stand")) {
+        return;
+    }
+    let outside: usize = of_each_thread(std::process::id(), "Seccomp_filters:")[0].parse().unwrap();
+    // The writer's stands around the decoder, too; there it is followed by that of the missing call, the deadly one, and the one
+    // that allows.
+    for (process, filters) in [(writer, 1), (part, 4)] {
+        for count in of_each_thread(process, "Seccomp_filters:") {
+            assert_eq!(count.parse(), Ok(outside + filters), "filters of {process}");
+        }
+        assert!(of_each_thread(process, "NoNewPrivs:").iter().all(|flag| flag == "1"));
+    }
+    assert!(of_each_thread(part, "Threads:").len() > 3, "there are threads to look at");
+    for thread in of_each_thread(part, "CapPrm:") {
+        assert_eq!(u64::from_str_radix(&thread, 16), Ok(0), "the decoder has capabilities");
+    }
+    // CAP_DAC_OVERRIDE.
+    for thread in of_each_thread(writer, "CapPrm:") {
+        assert_eq!(u64::from_str_radix(&thread, 16).unwrap() & !(1 << 1), 0, "of the writer: {thread}");
+    }
+    if have("root", rustix::process::geteuid().is_root()) {
+        let network = |process: u32| fs::read_link(format!("/proc/{process}/ns/net")).unwrap();
+        assert_eq!(network(writer), network(part));
+        assert_ne!(network(writer), network(std::process::id()), "neither has the machine's network");
+        // Of a process that can not be dumped only root sees this: its sockets, the clip, memory, and no file that it could write.
+        let open: Vec<_> = fs::read_dir(format!("/proc/{part}/fd")).unwrap().flatten().collect();
+        let files: Vec<_> = open.iter().map(|entry| fs::read_link(entry.path()).unwrap()).collect();
+        let is_named = |file: &&PathBuf| file.is_absolute() && !file.to_string_lossy().starts_with("/memfd:");
+        let named: Vec<_> = files.iter().filter(is_named).collect();
+        assert!(
+            named.iter().all(|file| **file == clip.canonicalize().unwrap() || file.starts_with("/dev/null")),
+            "{named:?}"
+        );
+    }
+    run.signal(rustix::process::Signal::INT);
+    let (code, told) = run.ends();
+    assert!(code == Some(1) && told.contains("interrupted"), "{code:?}: {told}");
+}
+
+/// As `run` does.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn a_wall_that_a_machine_lacks_is_named_when_files_are_redacted() {
+    for (calls, wall) in [
+        (LANDLOCK, "no files (Landlock)"),
+        (LANDLOCK, "nothing written but outputs (Landlock)"),
+        (UNSHARE, "an own network"),
+    ] {
+        let arguments = format!("redact {} -o out.jpg", common::solvay().display());
+        let (output, _) = on_a_machine_without(calls, &arguments);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            output.status.success() && told.contains(&format!("WARNING: walls that do not stand: {wall}: ")),
+            "{told}"
+        );
+    }
+    let (output, _) = on_a_machine_without(SECCOMP, &format!("redact {} -o out.jpg", common::solvay().display()));
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(1) && told.contains("can not be walled in"), "{told}");
 }
 
 fn check(command: &mut assert_cmd::Command, run: &Running) -> String {

@@ -2,12 +2,11 @@
 //!
 //! Reading what is inside is the business of the readers beside this one.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use super::jpeg::{self, Walk};
-use super::{CaptureError, io_error};
+use super::{CaptureError, handed, io_error};
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +54,7 @@ const LONGEST_FIRST_JPEG: u64 = 64 << 20;
 /// When it cannot be read, or has no bytes.
 pub fn kind_of(path: &Path) -> Result<Kind, CaptureError> {
     let shown = path.display().to_string();
-    let mut file = File::open(path).map_err(io_error(&shown, "opening"))?;
+    let mut file = handed::open(path).map_err(io_error(&shown, "opening"))?;
     let mut head = Vec::new();
     (&mut file).take(512).read_to_end(&mut head).map_err(io_error(&shown, "reading"))?;
     if head.is_empty() {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use frostglass_vault::{Blank, Format, Matrix, Range, Size};
 
 use super::jpeg::{self, Walk};
-use super::{CaptureError, Rate, Source, check_blank, io_error};
+use super::{CaptureError, Rate, Source, check_blank, handed, io_error};
 
 mod frame;
 mod huffman;
@@ -48,7 +48,7 @@ pub struct MjpegSource<R> {
 /// When it cannot be read, or its first frame is not whole.
 pub fn open_mjpeg(path: &Path, rate: Option<Rate>) -> Result<MjpegSource<File>, CaptureError> {
     let shown = path.display().to_string();
-    let file = File::open(path).map_err(io_error(&shown, "opening"))?;
+    let file = handed::open(path).map_err(io_error(&shown, "opening"))?;
     MjpegSource::new(shown, file, rate)
 }
 

@@ -20,6 +20,7 @@ pub mod folder;
 pub(crate) mod fuzz;
 #[cfg(feature = "h264")]
 mod h264;
+pub(crate) mod handed;
 mod jpeg;
 pub mod kind;
 pub mod mjpeg;
@@ -35,8 +36,9 @@ pub mod y4m;
 pub use error::CaptureError;
 pub use kind::{Kind, kind_of};
 pub use mjpeg::{FrameFault, JpegFrameDecoder};
+pub(crate) use open::open_pipe;
 pub(crate) use open::takes_ffmpeg;
-pub use open::{Container, MovingSource, OpenOptions, Opened, open, open_stdin};
+pub use open::{Container, MovingSource, OpenOptions, Opened, open};
 pub use paced::Paced;
 pub use rotate::{Rotated, Turn};
 pub use still::{StillContainer, StillSource, open_still};

@@ -84,15 +84,11 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Opened, CaptureError> 
     Ok(Opened::Moving(moving))
 }
 
-/// Reads Y4M from standard input.
+/// Reads Y4M from what can be read only once; `name` is how errors call it.
 ///
 /// # Errors
 /// When what comes there is no Y4M.
-pub fn open_stdin() -> Result<MovingSource, CaptureError> {
-    open_pipe("standard input", std::io::stdin())
-}
-
-fn open_pipe(name: &str, input: impl Read + Send + 'static) -> Result<MovingSource, CaptureError> {
+pub(crate) fn open_pipe(name: &str, input: impl Read + Send + 'static) -> Result<MovingSource, CaptureError> {
     let source = Y4mSource::new(name.to_owned(), input)?;
     Ok(MovingSource { notes: source.notes().to_vec(), source: Box::new(source), container: Container::Y4m })
 }

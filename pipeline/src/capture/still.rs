@@ -3,7 +3,6 @@
 //! **Invariant.** A picture is whole or an error; what lies behind transparent pixels, in EXIF, in comments or in a
 //! thumbnail is gone when this module is done. A lossless picture in sRGB keeps each opaque pixel as it was.
 
-use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::Path;
 use std::time::Duration;
@@ -13,13 +12,14 @@ use image::codecs::png::PngDecoder;
 use image::codecs::webp::WebPDecoder;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, Limits, RgbImage};
+use serde::{Deserialize, Serialize};
 use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace;
 use zune_jpeg::JpegDecoder;
 
 use super::error::said;
 use super::jpeg::{self, Walk};
-use super::{CaptureError, Kind, LONGEST_SIDE, Rate, Source, check_blank, check_size, io_error, kind_of};
+use super::{CaptureError, Kind, LONGEST_SIDE, Rate, Source, check_blank, check_size, handed, io_error, kind_of};
 
 mod colour;
 
@@ -38,7 +38,7 @@ pub struct StillSource {
 }
 
 /// How a picture was stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum StillContainer {
     /// JPEG.
     Jpeg,
@@ -69,7 +69,7 @@ pub fn open_still(path: &Path) -> Result<StillSource, CaptureError> {
         Kind::Unknown => return Err(CaptureError::Unknown { path: shown }),
     };
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(io_error(&shown, "opening"))?;
+    let file = handed::open(path).map_err(io_error(&shown, "opening"))?;
     file.take(LONGEST_FILE).read_to_end(&mut bytes).map_err(io_error(&shown, "reading"))?;
     decode_still(&shown, container, &bytes)
 }

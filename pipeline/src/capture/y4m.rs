@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use frostglass_vault::{Blank, Format, Matrix, Range, Size};
 
-use super::{CaptureError, Rate, Source, check_blank, check_size, io_error};
+use super::{CaptureError, Rate, Source, check_blank, check_size, handed, io_error};
 
 /// A longer stream header is refused.
 const LONGEST_HEADER: u64 = 4096;
@@ -51,7 +51,7 @@ struct Header {
 /// When it cannot be read, or its header asks for what is not taken.
 pub fn open_y4m(path: &Path) -> Result<Y4mSource<File>, CaptureError> {
     let shown = path.display().to_string();
-    let file = File::open(path).map_err(io_error(&shown, "opening"))?;
+    let file = handed::open(path).map_err(io_error(&shown, "opening"))?;
     let length = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|about| about.len());
     let mut source = Y4mSource::new(shown, file)?;
     let frame = (source.sample_bytes() + FRAME.len() + 1) as u64;

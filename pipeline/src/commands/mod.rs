@@ -6,6 +6,7 @@ mod bench;
 mod bench_live;
 mod bench_tracks;
 mod check;
+mod clips;
 mod devices;
 mod hides;
 mod networks;
@@ -23,8 +24,12 @@ use std::sync::atomic::AtomicBool;
 use clap::{Parser, Subcommand};
 
 use crate::capture::starter::STARTER;
+use crate::supervise::child::DECODER;
 pub(crate) use hides::{hides, summary, uncovered};
-pub(crate) use networks::{Medium, Networks, all_cores, hidden_zones, live_limits, live_networks, policy, with_watch};
+pub(crate) use networks::{
+    Medium, Networks, all_cores, file_limits, hidden_zones, live_limits, live_networks, policy, with_watch,
+};
+pub(crate) use plan::is_dash;
 pub(crate) use run::{cameras, open_camera, open_foreign, out_of_reach_of_its_outputs, reach, servable};
 
 /// Decides what may leave a camera: blurs faces, paints over zones, lets out only redacted frames and motion events.
@@ -69,6 +74,12 @@ enum Command {
     #[command(hide = true, name = "front-process")]
     FrontProcess,
     /// Started by `redact`
+    #[command(hide = true, name = DECODER)]
+    DecoderProcess {
+        /// Clips that only ffmpeg reads.
+        files: Vec<PathBuf>,
+    },
+    /// Started by it
     #[command(hide = true, name = STARTER)]
     FfmpegProcess {
         /// Clips that only ffmpeg reads.
@@ -100,8 +111,8 @@ pub struct WrongUse(pub(crate) String);
 
 /// Carries out what the arguments ask for.
 ///
-/// What walls a command puts up stay up around the calling thread and those that it starts later: no other file is reached
-/// afterwards, and no program started.
+/// What walls a command puts up stay up around the calling thread and those that it starts later. A command that starts processes
+/// executes the calling program again, with a hidden sub-command: those are for the program `frostglass`.
 ///
 /// # Errors
 /// When it failed; [`WrongUse`] inside when it was asked wrongly.
@@ -115,6 +126,7 @@ pub fn carry_out(args: Args) -> anyhow::Result<Done> {
         Command::Verify(args) => verify::verify(&args),
         Command::PixelProcess => run::part(crate::supervise::PIXEL).map(Done::With),
         Command::FrontProcess => run::part(crate::supervise::FRONT).map(Done::With),
+        Command::DecoderProcess { files } => run::decoder(files),
         Command::FfmpegProcess { files } => run::ffmpeg(&files),
         Command::WallsProcess => check::try_walls(),
     }
@@ -157,12 +169,4 @@ where
     // A file or a journal wants no colours.
     let log = log.with_ansi(std::io::stderr().is_terminal()).with_writer(writer);
     let _ = log.try_init();
-}
-
-/// The config that a command was given, or the defaults.
-pub(crate) fn config_or_default(path: Option<&PathBuf>) -> anyhow::Result<crate::config::Config> {
-    match path {
-        Some(path) => Ok(crate::config::Config::read(path)?),
-        None => Ok(crate::config::Config::default_for_files()),
-    }
 }

@@ -1,29 +1,28 @@
 //! `frostglass redact`: files in, redacted files out, through the same stages as a camera's frames.
 //!
-//! **Invariant.** What decodes, inspects and writes stands behind walls: no network, no programs, and no files but inputs and the
-//! folders of outputs.
+//! **Invariant.** What is in a file is read by another process, behind walls ([`crate::files`]). This one writes: it has no network
+//! any more, and writes nowhere but where outputs go.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use frostglass_vault::{Redactor, Style, Zones};
+use frostglass_vault::Style;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::networks::{Medium, Networks, all_cores, file_limits, hidden_zones, policy, with_watch};
+use super::networks::all_cores;
 use super::plan::{Job, Plan, is_dash, plan};
-use super::{Done, WrongUse, config_or_default, start_log, stop_on_signals, told};
-use crate::capture::{MovingSource, OpenOptions, Opened, starter, takes_ffmpeg};
-use crate::clock::SystemClock;
+use super::stills::Stills;
+use super::{Done, WrongUse, start_log, stop_on_signals, told};
 use crate::config::Config;
-use crate::emit::{ClipContainer, ClipFile, JsonLines, Overwrite, Sink, Y4mStream};
-use crate::hatch::{Front, Received, WhenFull, in_process};
-use crate::metrics::Metrics;
-use crate::path::{Manners, PathError, Shared, Stages};
+use crate::emit::{JsonLines, Overwrite, Sink};
+use crate::files::behind::Behind;
+use crate::files::{Name, Start, Text, Work};
 use crate::sandbox::{Reach, Role, Walls};
+use crate::supervise::inherited;
 
 /// Arguments of `frostglass redact`.
 #[derive(Debug, Args)]
@@ -51,13 +50,11 @@ pub(crate) struct RedactArgs {
     without_sandbox: bool,
 }
 
-/// A frame of a file that nobody answers for after so long is not waited for any more.
-const PATIENCE: Duration = Duration::from_secs(120);
-/// Redacted frames on their way to the encoder.
-const HATCH_FRAMES: usize = 4;
+/// More pictures at a time hold more large ones in memory than a small machine has room for.
+const MOST_WORKERS: usize = 4;
 
 pub(crate) fn redact(args: &RedactArgs) -> anyhow::Result<Done> {
-    let config = config_or_default(args.config.as_ref())?;
+    let (config, text) = config_and_text(args.config.as_deref())?;
     start_log(&config.log_level);
     refuse_what_would_uncover(&config)?;
     let plan = plan(&args.inputs, &args.output)?;
@@ -89,16 +86,16 @@ pub(crate) fn redact(args: &RedactArgs) -> anyhow::Result<Done> {
         make_folder_of(&job.output)?;
     }
     let events = args.events.as_deref().map(open_events).transpose()?;
-    let (stills, clips) = behind_walls(&plan, &config, !args.without_sandbox)?;
-    let mut work = Work {
+    let walls = behind_walls(&plan, !args.without_sandbox)?;
+    let mut work = Jobs {
         stop: stop_on_signals()?,
         overwrite: if args.force { Overwrite::Force } else { Overwrite::Refuse },
         events,
-        stills,
-        clips,
+        config: text,
+        walls,
+        warned: false,
         done: 0,
         failed: 0,
-        config,
     };
     let start = Instant::now();
     work.redact(&plan)?;
@@ -121,36 +118,30 @@ pub(crate) fn redact(args: &RedactArgs) -> anyhow::Result<Done> {
     Ok(if work.failed > 0 { Done::InPart } else { Done::Whole })
 }
 
-/// Puts walls around this process before it reads what may be hostile, and finds the networks for pictures and for clips. ffmpeg
-/// stays outside, for it can not work behind them.
-fn behind_walls(plan: &Plan, config: &Config, wanted: bool) -> anyhow::Result<(Option<Networks>, Option<Networks>)> {
-    let jobs = || plan.stills.iter().chain(&plan.clips);
-    let foreign: Vec<_> = plan.clips.iter().map(|job| job.input.clone()).filter(|clip| takes_ffmpeg(clip)).collect();
-    if wanted && !foreign.is_empty() {
-        starter::install(foreign).context("starting a process that will start ffmpeg failed")?;
-    }
-    let files = |path: fn(&Job) -> &PathBuf| jobs().map(path).filter(|path| !is_dash(path));
+/// Walls around this process, before there is a decoder to be guarded against.
+fn behind_walls(plan: &Plan, wanted: bool) -> anyhow::Result<Walls> {
+    let outputs = || plan.stills.iter().chain(&plan.clips).map(|job| &job.output).filter(|output| !is_dash(output));
     let folder = |output: &PathBuf| match output.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
         _ => PathBuf::from("."),
     };
-    let mut fill: Vec<_> = files(|job| &job.output).map(folder).collect();
+    let mut fill: Vec<_> = outputs().map(folder).collect();
     fill.sort_unstable();
     fill.dedup();
     // An output may be a device or a pipe that is there.
-    let write = files(|job| &job.output).filter(|output| output.exists()).cloned().collect();
-    let outputs = Reach { write, fill, ..Reach::default() };
-    let mut walls = Walls::first(Role::Files, wanted)?;
-    walls.before_anything_from_outside(false, &outputs)?;
-    let find = |jobs: &[Job], medium| (!jobs.is_empty()).then(|| Networks::find(config, medium)).transpose();
-    let (stills, clips) = (find(&plan.stills, Medium::Stills)?, find(&plan.clips, Medium::Clips)?);
-    let own = stills.iter().chain(&clips).flat_map(Networks::own_files);
-    let read = files(|job| &job.input).cloned().chain(own).collect();
-    walls.before_files(&Reach { read, ..outputs });
-    for wall in walls.missing() {
-        eprintln!("frostglass: WARNING: walls that do not stand: {wall}");
-    }
-    Ok((stills, clips))
+    let write = outputs().filter(|output| output.exists()).cloned().collect();
+    inherited::close_in_children().context("looking which descriptors this program was started with failed")?;
+    let mut walls = Walls::first(Role::Writer, wanted)?;
+    walls.before_others(&Reach { write, fill, ..Reach::default() })?;
+    Ok(walls)
+}
+
+/// The config, or the defaults; and its text for the decoder.
+fn config_and_text(path: Option<&Path>) -> anyhow::Result<(Config, Option<Text>)> {
+    let Some(path) = path else { return Ok((Config::default_for_files(), None)) };
+    let (config, text, folder) = Config::read_with_text(path)?;
+    let origin = path.display().to_string();
+    Ok((config, Some(Text { text, origin, folder: Name::of(&folder) })))
 }
 
 /// A wish of the config that files would not get must not look honoured.
@@ -163,177 +154,80 @@ fn refuse_what_would_uncover(config: &Config) -> anyhow::Result<()> {
 }
 
 /// What all files of one call share.
-struct Work {
-    config: Config,
-    /// For pictures and for clips, where there are any.
-    stills: Option<Networks>,
-    clips: Option<Networks>,
-    overwrite: Overwrite,
-    events: Option<Box<dyn Sink>>,
-    stop: Arc<AtomicBool>,
-    done: usize,
-    failed: usize,
+pub(super) struct Jobs {
+    config: Option<Text>,
+    pub(super) overwrite: Overwrite,
+    pub(super) events: Option<Box<dyn Sink>>,
+    walls: Walls,
+    /// Whether people know which walls are missing.
+    warned: bool,
+    pub(super) stop: Arc<AtomicBool>,
+    pub(super) done: usize,
+    pub(super) failed: usize,
 }
 
-impl Work {
+impl Jobs {
     fn redact(&mut self, plan: &Plan) -> anyhow::Result<()> {
         for error in &plan.failed {
             self.failed += 1;
             eprintln!("{}", told(error));
         }
-        if let Some(networks) = self.stills.take() {
-            self.redact_stills(&plan.stills, &networks)?;
+        if !plan.stills.is_empty() {
+            self.redact_stills(&plan.stills)?;
         }
-        if let Some(networks) = self.clips.take() {
-            for job in plan.clips.iter() {
-                if self.stop.load(Ordering::Relaxed) {
-                    break;
-                }
-                match self.redact_clip(job, &networks) {
-                    Ok(()) => self.done += 1,
+        if !plan.clips.is_empty() {
+            self.redact_clips(&plan.clips)?;
+        }
+        Ok(())
+    }
+
+    /// Starts a process that sees what is in files.
+    pub(super) fn decoder(&mut self, work: Work, foreign: &[PathBuf]) -> anyhow::Result<Behind> {
+        let start = Start { config: self.config.clone(), work, walls: self.walls.wanted() };
+        let behind = Behind::start(&start, foreign, &self.stop)?;
+        if !std::mem::replace(&mut self.warned, true) {
+            let mut missing = self.walls.missing().to_vec();
+            missing.extend_from_slice(behind.walls_missing());
+            missing.sort_unstable();
+            missing.dedup();
+            for wall in missing {
+                eprintln!("frostglass: WARNING: walls that do not stand: {wall}");
+            }
+        }
+        Ok(behind)
+    }
+
+    fn redact_stills(&mut self, jobs: &[Job]) -> anyhow::Result<()> {
+        let bar = progress(Some(jobs.len() as u64), "pictures");
+        let (stop, overwrite) = (Arc::clone(&self.stop), self.overwrite);
+        let stills = Stills { overwrite, stop: &stop, bar: &bar };
+        let (mut done, mut failed) = (0, 0);
+        let ended = stills.redact(
+            jobs,
+            all_cores().clamp(1, MOST_WORKERS),
+            |workers| self.decoder(Work::Stills { workers }, &[]),
+            |job, became| {
+                bar.suspend(|| match became {
+                    Ok(still) => {
+                        done += 1;
+                        let faces = plural(still.faces, "face");
+                        eprintln!("{} → {}: {faces} hidden", job.input.display(), job.output.display());
+                        for note in still.notes {
+                            eprintln!("  {note}");
+                        }
+                    }
                     Err(error) => {
-                        self.failed += 1;
+                        failed += 1;
                         eprintln!("{}", told(&error));
                     }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn redact_stills(&mut self, jobs: &[Job], networks: &Networks) -> anyhow::Result<()> {
-        let bar = progress(Some(jobs.len() as u64), "pictures");
-        let (done, failed) = (&mut self.done, &mut self.failed);
-        super::stills::redact_stills(jobs, networks, &self.config, self.overwrite, &self.stop, &bar, |job, became| {
-            bar.suspend(|| match became {
-                Ok(still) => {
-                    *done += 1;
-                    let faces = plural(still.faces as u64, "face");
-                    eprintln!("{} → {}: {faces} hidden", job.input.display(), job.output.display());
-                    for note in still.notes {
-                        eprintln!("  {note}");
-                    }
-                }
-                Err(error) => {
-                    *failed += 1;
-                    eprintln!("{}", told(&error));
-                }
-            });
-        })?;
+                });
+            },
+        );
         bar.finish_and_clear();
-        Ok(())
+        self.done += done;
+        self.failed += failed;
+        ended
     }
-
-    fn redact_clip(&mut self, job: &Job, networks: &Networks) -> anyhow::Result<()> {
-        let moving = if is_dash(&job.input) {
-            crate::capture::open_stdin()?
-        } else {
-            match crate::capture::open(&job.input, &OpenOptions::default())? {
-                Opened::Moving(moving) => moving,
-                Opened::Still(_) => bail!("{}: a picture, where a clip was expected", job.input.display()),
-            }
-        };
-        for note in &moving.notes {
-            eprintln!("{}: {note}", job.input.display());
-        }
-        let mut sink = self.open_sink(job, &moving)?;
-        let bar = progress(moving.source.expected_frames(), "frames");
-        let metrics = Arc::new(Metrics::default());
-        let ended = self.carry(moving, networks, sink.as_mut(), &bar, &metrics);
-        bar.finish_and_clear();
-        let truncated = match ended {
-            Ok(()) => None,
-            // What was whole has been written; it is kept, and the fault is told.
-            Err(error) if is_source_fault(&error) && metrics.emit.out.get() > 0 => Some(error),
-            Err(error) => return Err(error.context(format!("{}: nothing was written", job.input.display()))),
-        };
-        if self.stop.load(Ordering::Relaxed) {
-            bail!("{}: interrupted, nothing was written", job.input.display());
-        }
-        sink.finish()?;
-        eprintln!("{} → {}: {}", job.input.display(), job.output.display(), counted(&metrics));
-        match truncated {
-            None => Ok(()),
-            Some(error) => Err(error.context(format!("{}: kept what was whole", job.input.display()))),
-        }
-    }
-
-    /// By the output's name: Y4M, or else MP4.
-    fn open_sink(&self, job: &Job, moving: &MovingSource) -> anyhow::Result<Box<dyn Sink>> {
-        let rate = moving.source.rate();
-        if is_dash(&job.output) {
-            return Ok(Box::new(Y4mStream::stdout(rate)?));
-        }
-        let container = ClipContainer::from_path(&job.output).unwrap_or_else(|| {
-            eprintln!("{}: written as MP4, whatever its name says", job.output.display());
-            ClipContainer::Mp4
-        });
-        let protect = std::slice::from_ref(&job.input);
-        Ok(Box::new(ClipFile::create(&job.output, container, rate, self.overwrite, protect)?))
-    }
-
-    /// Runs the path in a thread of its own and takes what comes out of the hatch here.
-    fn carry(
-        &mut self,
-        moving: MovingSource,
-        networks: &Networks,
-        sink: &mut dyn Sink,
-        bar: &ProgressBar,
-        metrics: &Arc<Metrics>,
-    ) -> anyhow::Result<()> {
-        let format = moving.source.format();
-        let zones = Arc::new(Zones::new(&hidden_zones(&self.config), format));
-        let inspector = with_watch(networks.inspector(all_cores())?, &self.config, format, self.events.is_some());
-        let frame_time = moving.source.rate().map_or(Duration::from_millis(40), |rate| rate.time_of(1));
-        let stages = Stages {
-            redactor: Redactor::new(policy(&self.config), format, Arc::clone(&zones)),
-            zones,
-            inspector,
-            limits: file_limits(&self.config, format, PATIENCE, frame_time),
-        };
-        let shared = Shared {
-            clock: Arc::new(SystemClock::start()),
-            metrics: Arc::clone(metrics),
-            stop: Arc::clone(&self.stop),
-        };
-        let (mut hatch, front) = in_process(HATCH_FRAMES, WhenFull::Wait);
-        let path =
-            std::thread::spawn(move || crate::path::run(moving.source, stages, &mut hatch, Manners::Patient, &shared));
-        let taken = self.take_all(front, sink, bar);
-        let ran = path.join().map_err(|_| anyhow::anyhow!("the pipeline's thread died"))?;
-        // A sink that fails closes the hatch, so that its own error is the one to tell.
-        taken?;
-        Ok(ran?)
-    }
-
-    fn take_all(&mut self, front: Front, sink: &mut dyn Sink, bar: &ProgressBar) -> anyhow::Result<()> {
-        while let Some(received) = front.receive(Duration::from_secs(1)) {
-            match received {
-                Received::Frame(frame) => {
-                    sink.frame(&frame)?;
-                    bar.inc(1);
-                }
-                Received::Event(event) => {
-                    if let Some(events) = &mut self.events {
-                        events.event(&event)?;
-                    }
-                }
-                Received::Nothing => {}
-            }
-        }
-        Ok(())
-    }
-}
-
-fn is_source_fault(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref::<PathError>(), Some(PathError::Source(_)))
-}
-
-fn counted(metrics: &Metrics) -> String {
-    let (out, masked) = (metrics.emit.out.get(), metrics.emit.masked.get());
-    let faces = plural(metrics.inspect.faces.get(), "face box");
-    let masked = if masked > 0 { format!(", {masked} of them wholly masked") } else { String::new() };
-    format!("{}{masked}, {faces} hidden", plural(out, "frame"))
 }
 
 fn open_events(path: &Path) -> anyhow::Result<Box<dyn Sink>> {
@@ -356,7 +250,7 @@ fn make_folder_of(output: &Path) -> anyhow::Result<()> {
 }
 
 /// A bar on a terminal, nothing elsewhere.
-fn progress(length: Option<u64>, unit: &str) -> ProgressBar {
+pub(super) fn progress(length: Option<u64>, unit: &str) -> ProgressBar {
     let bar = length.map_or_else(ProgressBar::no_length, ProgressBar::new);
     let template = match length {
         Some(_) => format!("{{bar:30}} {{pos}}/{{len}} {unit}, {{eta}} left"),

@@ -20,6 +20,7 @@ use crate::config::{CameraSource, Config, Target};
 use crate::metrics::Metrics;
 use crate::path::Shared;
 use crate::sandbox::Reach;
+use crate::supervise::child::DECODER;
 use crate::supervise::messages::Start;
 use crate::supervise::teller::Teller;
 use crate::supervise::{FRONT, Orders, PIXEL};
@@ -54,16 +55,30 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Done> {
 pub(crate) fn part(name: &str) -> anyhow::Result<ExitCode> {
     let socket = std::io::stdin().as_fd().try_clone_to_owned()?;
     let wire = Wire::from_descriptor(socket).map_err(|_| WrongUse(format!("{name} is started by `frostglass run`")))?;
-    // Who ends a run signals all of its processes at once. The supervisor alone decides in which order they end, so that what
-    // is held and what is open is let out: its word, or its end, ends this one.
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
-        signal_hook::flag::register(signal, Arc::default())?;
-    }
+    leave_signals_to_others()?;
     match name {
         FRONT => crate::front::run(wire),
         PIXEL => crate::pixel::run(wire),
         _ => bail!("there is no such part: {name}"),
     }
+}
+
+/// Who ends a run signals all of its processes at once. The one that people started decides in which order they end, so that what is
+/// held and what is open is let out: its word, or its end, ends this one.
+fn leave_signals_to_others() -> anyhow::Result<()> {
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+        signal_hook::flag::register(signal, Arc::default())?;
+    }
+    Ok(())
+}
+
+/// The process that reads files for `redact`; its conversation is its standard input.
+pub(crate) fn decoder(foreign: Vec<PathBuf>) -> anyhow::Result<Done> {
+    let wire = Wire::from_descriptor(std::io::stdin().as_fd().try_clone_to_owned()?)
+        .map_err(|_| WrongUse(format!("{DECODER} is started by `frostglass redact`")))?;
+    leave_signals_to_others()?;
+    crate::files::decoder::run(&wire, foreign)?;
+    Ok(Done::Whole)
 }
 
 /// The process that starts ffmpeg for `redact`; its conversation is its standard input.

@@ -1,125 +1,182 @@
-//! Pictures: one look, one redaction, one file, several pictures side by side.
+//! Pictures: one conversation with the decoder and one file each, several side by side.
 //!
-//! **Invariant.** A picture that could not be read whole or not be inspected has no output at all.
+//! **Invariant.** A picture that could not be read whole or not be inspected has no output at all. One at which the decoder comes
+//! to an end spoils no other: those that were in work beside it are tried again, each by itself.
 
-use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use crossbeam_channel::unbounded;
-use frostglass_vault::{Findings, Inspected, Kind, Pool, Redactor, Stamp, Zones};
 use indicatif::ProgressBar;
 
-use super::networks::{Networks, all_cores, hidden_zones, policy};
 use super::plan::Job;
-use crate::capture::{Source, StillContainer};
-use crate::config::Config;
+use crate::capture::StillContainer;
 use crate::emit::{Output, Overwrite, PictureKind, encode_picture};
-use crate::hatch::ReceivedFrame;
-use crate::inspect::Inspector;
-
-/// More workers than this hold more large pictures in memory than a small machine has room for.
-const MOST_WORKERS: usize = 4;
+use crate::files::behind::Behind;
+use crate::files::conversation::{Broken, Frames, Said};
 
 /// What became of a picture.
 #[derive(Debug)]
 pub(crate) struct Still {
     /// Faces that were found.
-    pub(crate) faces: usize,
+    pub(crate) faces: u64,
     /// What else is to be said about it.
     pub(crate) notes: Vec<String>,
 }
 
-/// Redacts pictures, several at a time, and hands what became of each to `done`, in the order of completion.
-pub(crate) fn redact_stills(
-    jobs: &[Job],
-    networks: &Networks,
-    config: &Config,
-    overwrite: Overwrite,
-    stop: &AtomicBool,
-    bar: &ProgressBar,
-    mut done: impl FnMut(&Job, anyhow::Result<Still>),
-) -> anyhow::Result<()> {
-    let workers = jobs.len().min(all_cores()).clamp(1, MOST_WORKERS);
-    let threads = (all_cores() / workers).max(1);
-    let inspectors = (0..workers).map(|_| networks.inspector(threads)).collect::<anyhow::Result<Vec<_>>>()?;
-    let (job_in, job_out) = unbounded();
-    let (done_in, done_out) = unbounded();
-    for job in jobs {
-        // The other end is right here.
-        let _ = job_in.send(job);
+/// What all pictures of one call share.
+pub(crate) struct Stills<'a> {
+    pub(crate) overwrite: Overwrite,
+    pub(crate) stop: &'a AtomicBool,
+    pub(crate) bar: &'a ProgressBar,
+}
+
+/// Where one decoder did not get further.
+struct Fell<'a> {
+    /// What was in work.
+    beside: Vec<&'a Job>,
+    /// What was not begun.
+    left: Vec<&'a Job>,
+}
+
+impl Stills<'_> {
+    /// Redacts pictures, `workers` at a time, and hands what became of each to `done`, in the order of completion. `decoder` starts
+    /// a process for so many at a time.
+    ///
+    /// # Errors
+    /// When there is no decoder to be had.
+    pub(crate) fn redact(
+        &self,
+        jobs: &[Job],
+        workers: usize,
+        mut decoder: impl FnMut(usize) -> anyhow::Result<Behind>,
+        mut done: impl FnMut(&Job, anyhow::Result<Still>),
+    ) -> anyhow::Result<()> {
+        let mut left: Vec<&Job> = jobs.iter().collect();
+        while !left.is_empty() && !self.stop.load(Ordering::Relaxed) {
+            let workers = workers.min(left.len());
+            let mut behind = decoder(workers)?;
+            let fell = self.side_by_side(left, workers, &behind, &mut done);
+            left = fell.left;
+            if let [job] = fell.beside[..] {
+                done(job, Err(came_to_an_end(job, &mut behind)));
+                continue;
+            }
+            drop(behind);
+            for job in fell.beside {
+                let mut behind = decoder(1)?;
+                if !self.side_by_side(vec![job], 1, &behind, &mut done).beside.is_empty() {
+                    done(job, Err(came_to_an_end(job, &mut behind)));
+                }
+            }
+        }
+        Ok(())
     }
-    drop(job_in);
-    std::thread::scope(|scope| {
-        for mut inspector in inspectors {
-            let (jobs, done) = (job_out.clone(), done_in.clone());
-            scope.spawn(move || {
-                for job in jobs.iter().take_while(|_| !stop.load(Ordering::Relaxed)) {
-                    let became = redact_still(job, &mut inspector, config, overwrite, stop);
-                    if done.send((job, became)).is_err() {
-                        return;
+
+    fn side_by_side<'a>(
+        &self,
+        jobs: Vec<&'a Job>,
+        workers: usize,
+        behind: &Behind,
+        done: &mut impl FnMut(&Job, anyhow::Result<Still>),
+    ) -> Fell<'a> {
+        let (job_in, job_out) = unbounded();
+        let (done_in, done_out) = unbounded();
+        for job in jobs {
+            // The other end is right here.
+            let _ = job_in.send(job);
+        }
+        drop(job_in);
+        let fell = AtomicBool::new(false);
+        let mut beside = Vec::new();
+        std::thread::scope(|scope| {
+            for _ in 0..workers {
+                let (jobs, done, fell) = (job_out.clone(), done_in.clone(), &fell);
+                let over = || self.stop.load(Ordering::Relaxed) || fell.load(Ordering::Relaxed);
+                scope.spawn(move || {
+                    // Asked before a job is taken, so that none is lost.
+                    while !over()
+                        && let Ok(job) = jobs.recv()
+                    {
+                        let became = self.one(job, behind);
+                        if matches!(became, Err(ref error) if is_gone(error)) {
+                            fell.store(true, Ordering::Relaxed);
+                        }
+                        if done.send((job, became)).is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+            drop(done_in);
+            for (job, became) in done_out {
+                match became {
+                    Err(error) if is_gone(&error) => beside.push(job),
+                    became => {
+                        self.bar.inc(1);
+                        done(job, became);
                     }
                 }
-            });
+            }
+        });
+        Fell { beside, left: job_out.try_iter().collect() }
+    }
+
+    fn one(&self, job: &Job, behind: &Behind) -> anyhow::Result<Still> {
+        let input = job.input.display();
+        let mut output = Output::create(&job.output, self.overwrite, std::slice::from_ref(&job.input))?;
+        let mut talk = behind.begin(&job.input)?;
+        let named = PictureKind::from_path(&job.output);
+        let (mut kind, mut notes, mut written) = (PictureKind::Jpeg, Vec::new(), false);
+        loop {
+            match talk.next(self.stop).map_err(|broken| told(job, broken))? {
+                Said::Opened(opened) => {
+                    let Frames::Still { container, .. } = opened.frames else {
+                        return Err(told(job, Broken::Nonsense("a clip, where a picture was expected")));
+                    };
+                    notes = opened.notes;
+                    kind = named.unwrap_or_else(|| own_kind(container));
+                    if named.is_none() && job.output.extension() != job.input.extension() {
+                        let kind = format!("{kind:?}").to_uppercase();
+                        notes.push(format!("written as {kind}, whatever its name says"));
+                    }
+                }
+                Said::Frame(frame) if !written => {
+                    if frame.is_masked() {
+                        bail!("{input}: it could not be inspected, so nothing was written");
+                    }
+                    encode_picture(&frame, kind, &mut output)
+                        .map_err(|error| output.fault("writing the picture", error))?;
+                    written = true;
+                }
+                Said::Done(done) if written => {
+                    if self.stop.load(Ordering::Relaxed) {
+                        bail!("{input}: interrupted");
+                    }
+                    output.commit()?;
+                    return Ok(Still { faces: done.faces, notes });
+                }
+                Said::Failed(why) => bail!(why),
+                Said::Frame(_) | Said::Done(_) | Said::Event(_) => {
+                    return Err(told(job, Broken::Nonsense("something else than one picture")));
+                }
+            }
         }
-        drop(done_in);
-        for (job, became) in done_out {
-            bar.inc(1);
-            done(job, became);
-        }
-    });
-    Ok(())
+    }
 }
 
-fn redact_still(
-    job: &Job,
-    inspector: &mut Inspector,
-    config: &Config,
-    overwrite: Overwrite,
-    stop: &AtomicBool,
-) -> anyhow::Result<Still> {
-    let mut output = Output::create(&job.output, overwrite, std::slice::from_ref(&job.input))?;
-    let mut source = crate::capture::open_still(&job.input)?;
-    let format = source.format();
-    let named = PictureKind::from_path(&job.output);
-    let kind = named.unwrap_or_else(|| own_kind(source.container()));
-    let zones = Arc::new(Zones::new(&hidden_zones(config), format));
-
-    let mut blank = Pool::new(format, 1).blank().context("no memory for the picture")?;
-    if source.read(&mut blank)?.is_none() {
-        bail!("{}: there is no picture in it", job.input.display());
-    }
-    let mut notes = source.notes().to_vec();
-    if named.is_none() && job.output.extension() != job.input.extension() {
-        notes.push(format!("written as {}, whatever its name says", format!("{kind:?}").to_uppercase()));
-    }
-    drop(source);
-    let mut raw = blank.expose(Stamp { sequence: 0, time: Duration::ZERO }, &zones);
-    let findings = inspector.inspect(raw.lend());
-    let faces = match &findings {
-        Findings::Complete(found) => found.iter().filter(|seen| seen.kind == Kind::Face).count(),
-        Findings::Missing => match inspector.take_error() {
-            Some(error) => return Err(anyhow::Error::new(error).context(not_inspected(&job.input))),
-            None => bail!(not_inspected(&job.input)),
-        },
-    };
-    let redacted = Redactor::new(policy(config), format, zones).redact(Inspected::new(raw, findings));
-    if redacted.is_masked() {
-        bail!(not_inspected(&job.input));
-    }
-    encode_picture(&ReceivedFrame::from_redacted(redacted), kind, &mut output)
-        .map_err(|error| output.fault("writing the picture", error))?;
-    if stop.load(Ordering::Relaxed) {
-        bail!("{}: interrupted", job.input.display());
-    }
-    output.commit()?;
-    Ok(Still { faces, notes })
+fn told(job: &Job, broken: Broken) -> anyhow::Error {
+    anyhow::Error::new(broken).context(format!("{}: nothing was written", job.input.display()))
 }
 
-fn not_inspected(input: &Path) -> String {
-    format!("{}: it could not be inspected, so nothing was written", input.display())
+fn is_gone(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(Broken::Gone))
+}
+
+/// Of a picture or clip at which the decoder fell.
+pub(crate) fn came_to_an_end(job: &Job, behind: &mut Behind) -> anyhow::Error {
+    let how = behind.how_it_ended();
+    anyhow::anyhow!("{}: nothing was written: {}{how}", job.input.display(), Broken::Gone)
 }
 
 /// Its own format, for a file name whose ending says nothing.

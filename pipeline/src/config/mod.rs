@@ -59,9 +59,18 @@ impl Config {
     /// # Errors
     /// When it cannot be read or anything in it is wrong; each fault with its place.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        Self::read_with_text(path).map(|(config, _, _)| config)
+    }
+
+    /// A config, its text, and where relative paths in it start.
+    ///
+    /// # Errors
+    /// As [`Config::read`].
+    pub(crate) fn read_with_text(path: &Path) -> Result<(Self, String, PathBuf), ConfigError> {
         let text = std::fs::read_to_string(path).map_err(|error| ConfigError::unreadable(path, &error))?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        Self::prove(&text, &path.display().to_string(), folder)
+        let config = Self::prove(&text, &path.display().to_string(), folder)?;
+        Ok((config, text, folder.to_owned()))
     }
 
     /// Proves the text of a config. `origin` is its name in messages, `folder` where relative paths start.

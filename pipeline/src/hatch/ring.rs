@@ -22,7 +22,7 @@ use frostglass_vault::{Format, RedactedFrame, Stamp};
 use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::mm::{MapFlags, ProtFlags};
 
-/// Frames in the ring.
+/// Frames in the ring of a camera or clip.
 pub const SLOTS: usize = 4;
 /// Copies that are tried at once: a writer that never stops does not keep a reader for ever.
 const ATTEMPTS: usize = 2 * SLOTS;
@@ -38,6 +38,7 @@ pub struct RingWriter {
     memory: Memory,
     descriptor: OwnedFd,
     format: Format,
+    slots: usize,
     published: u64,
 }
 
@@ -47,7 +48,15 @@ impl RingWriter {
     /// # Errors
     /// When the system has no memory for it, or cannot seal it.
     pub fn new(format: Format) -> io::Result<Self> {
-        let length = length_for(format);
+        Self::of(format, SLOTS)
+    }
+
+    /// The same for `slots` frames; of a picture there is one.
+    ///
+    /// # Errors
+    /// As [`RingWriter::new`].
+    pub(crate) fn of(format: Format, slots: usize) -> io::Result<Self> {
+        let length = length_for(format, slots);
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         let name = "frostglass-redacted-frames";
         // Kernels before 6.3 do not know the flag that forbids executing it.
@@ -58,7 +67,7 @@ impl RingWriter {
         rustix::fs::fallocate(&descriptor, rustix::fs::FallocateFlags::empty(), 0, length as u64)?;
         let memory = Memory::map(descriptor.as_fd(), length, ProtFlags::READ | ProtFlags::WRITE)?;
         rustix::fs::fcntl_add_seals(&descriptor, seals())?;
-        Ok(Self { memory, descriptor, format, published: 0 })
+        Ok(Self { memory, descriptor, format, slots, published: 0 })
     }
 
     /// What the front maps.
@@ -73,6 +82,11 @@ impl RingWriter {
         self.format
     }
 
+    /// How many frames it holds.
+    pub(crate) fn slots(&self) -> usize {
+        self.slots
+    }
+
     /// Copies a frame into the oldest slot and makes it the newest. A frame of another format is refused. `captured` is a
     /// time of the machine's monotonic clock.
     pub fn publish(&mut self, frame: &RedactedFrame, captured: Duration) -> bool {
@@ -80,7 +94,7 @@ impl RingWriter {
         if picture.format() != self.format {
             return false;
         }
-        let at = slot_at(self.format, number);
+        let at = slot_at(self.format, self.slots, number);
         self.memory.word(at).store(2 * number + 1, Ordering::Relaxed);
         fence(Ordering::Release);
         self.memory.word(at + 8).store(frame.stamp().sequence, Ordering::Relaxed);
@@ -112,6 +126,7 @@ impl RingWriter {
 pub struct RingReader {
     memory: Memory,
     format: Format,
+    slots: usize,
     /// Number of the frame to read next.
     next: u64,
     /// Frames that were overwritten before they were read.
@@ -138,7 +153,15 @@ impl RingReader {
     /// # Errors
     /// When it is not such memory.
     pub fn new(descriptor: BorrowedFd<'_>, format: Format) -> io::Result<Self> {
-        let length = length_for(format);
+        Self::of(descriptor, format, SLOTS)
+    }
+
+    /// The same for a ring of `slots` frames.
+    ///
+    /// # Errors
+    /// As [`RingReader::new`].
+    pub(crate) fn of(descriptor: BorrowedFd<'_>, format: Format, slots: usize) -> io::Result<Self> {
+        let length = length_for(format, slots);
         let wrong = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
         if rustix::fs::fstat(descriptor)?.st_size as u64 != length as u64 {
             return Err(wrong("the ring of frames is not as long as its format needs"));
@@ -147,7 +170,7 @@ impl RingReader {
             return Err(wrong("the ring of frames is not sealed"));
         }
         let memory = Memory::map(descriptor, length, ProtFlags::READ)?;
-        Ok(Self { memory, format, next: 0, lost: 0, torn: 0 })
+        Ok(Self { memory, format, slots, next: 0, lost: 0, torn: 0 })
     }
 
     /// What is there was read by another: only what comes from now on is read here.
@@ -163,7 +186,7 @@ impl RingReader {
             if published <= self.next {
                 return None;
             }
-            let oldest = published.saturating_sub(SLOTS as u64);
+            let oldest = published.saturating_sub(self.slots as u64);
             if oldest > self.next {
                 self.lost = self.lost.saturating_add(oldest - self.next);
                 self.next = oldest;
@@ -185,7 +208,7 @@ impl RingReader {
     }
 
     fn copy(&self, number: u64, planes: &mut Vec<u8>) -> Option<Taken> {
-        let at = slot_at(self.format, number);
+        let at = slot_at(self.format, self.slots, number);
         let whole = number.checked_mul(2)?.checked_add(2)?;
         if self.memory.word(at).load(Ordering::Acquire) != whole {
             return None;
@@ -214,12 +237,12 @@ fn slot_bytes(format: Format) -> usize {
     (SLOT_HEAD + format.bytes()).next_multiple_of(64)
 }
 
-fn length_for(format: Format) -> usize {
-    (HEAD + SLOTS * slot_bytes(format)).next_multiple_of(HEAD)
+fn length_for(format: Format, slots: usize) -> usize {
+    (HEAD + slots * slot_bytes(format)).next_multiple_of(HEAD)
 }
 
-fn slot_at(format: Format, number: u64) -> usize {
-    HEAD + (number % SLOTS as u64) as usize * slot_bytes(format)
+fn slot_at(format: Format, slots: usize, number: u64) -> usize {
+    HEAD + (number % slots.max(1) as u64) as usize * slot_bytes(format)
 }
 
 /// A mapping of shared memory.

@@ -32,7 +32,7 @@ pub(crate) fn judge(bytes: &[u8]) {
             }
             // The head of a slot, where its own number stands first.
             3 => {
-                let at = slot_at(format, u64::from(numbers.byte())) + usize::from(numbers.byte() % 8) * 8;
+                let at = slot_at(format, SLOTS, u64::from(numbers.byte())) + usize::from(numbers.byte() % 8) * 8;
                 writer.memory.word(at).store(numbers.u64(), Ordering::Release);
             }
             // Any word.
@@ -47,7 +47,7 @@ pub(crate) fn judge(bytes: &[u8]) {
                     Some(_) => {
                         assert!(before < published && planes.len() == format.bytes());
                         // Nobody wrote meanwhile: the slot still says that it holds this very frame.
-                        let (number, at) = (reader.next - 1, slot_at(format, reader.next - 1));
+                        let (number, at) = (reader.next - 1, slot_at(format, SLOTS, reader.next - 1));
                         assert_eq!(writer.memory.word(at).load(Ordering::Acquire), 2 * number + 2);
                     }
                     None => assert!(reader.next <= published.max(before)),

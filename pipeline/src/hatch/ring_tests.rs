@@ -115,7 +115,7 @@ fn a_copy_is_whole_or_it_is_dropped() {
 #[test]
 fn the_front_can_neither_write_nor_resize_it() {
     let (writer, _) = ring();
-    let length = length_for(format());
+    let length = length_for(format(), SLOTS);
     assert!(Memory::map(writer.descriptor(), length, ProtFlags::READ | ProtFlags::WRITE).is_err());
     assert!(rustix::io::pwrite(writer.descriptor(), &[1], 0).is_err());
     assert!(rustix::fs::ftruncate(writer.descriptor(), 0).is_err());
@@ -127,7 +127,7 @@ fn the_front_can_neither_write_nor_resize_it() {
 fn no_way_around_leads_the_front_to_writing() {
     let ((mut writer, reader), (mut redactor, pool)) = (ring(), redactor());
     writer.publish(&frame(&mut redactor, &pool, 7), Duration::ZERO);
-    let (memory, length) = (writer.descriptor(), length_for(format()));
+    let (memory, length) = (writer.descriptor(), length_for(format(), SLOTS));
     let before = rustix::io::pread(memory, vec![0; length].as_mut_slice(), 0).unwrap();
     assert_eq!(before, length);
     // Its own mapping, which `mprotect` could make writable if the kernel had marked it so (`mw`).
@@ -166,7 +166,7 @@ fn memory_that_is_no_ring_is_refused() {
     assert!(RingReader::new(writer.descriptor(), larger).is_err(), "it is too short");
     let unsealed = rustix::fs::memfd_create("x", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).unwrap();
     assert!(RingReader::new(unsealed.as_fd(), format()).is_err(), "it is empty");
-    rustix::fs::ftruncate(&unsealed, length_for(format()) as u64).unwrap();
+    rustix::fs::ftruncate(&unsealed, length_for(format(), SLOTS) as u64).unwrap();
     assert!(RingReader::new(unsealed.as_fd(), format()).is_err(), "it could shrink under the reader");
     let (pipe, _) = rustix::pipe::pipe().unwrap();
     assert!(RingReader::new(pipe.as_fd(), format()).is_err());

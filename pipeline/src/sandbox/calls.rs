@@ -134,6 +134,10 @@ pub(super) const NOT_THERE: Call = Call { name: "clone3", x86_64: Some(435), aar
 const PROT_EXEC: u32 = 4;
 const F_GETFD: u32 = 1;
 const F_GETFL: u32 = 3;
+const F_SETFL: u32 = 4;
+const F_DUPFD_CLOEXEC: u32 = 1030;
+const F_ADD_SEALS: u32 = 1033;
+const PR_SET_NAME: u32 = 15;
 /// `AT_EMPTY_PATH`: of a descriptor that is there, not of a path.
 const OF_DESCRIPTOR: &[u32] = &[0x1000];
 /// `VIDIOC_REQBUFS`, `QBUF`, `DQBUF`, `STREAMON`, `STREAMOFF`: the same on both architectures, for both have 64 bits.
@@ -162,6 +166,18 @@ pub(super) const WITH_FRAMES: &[(Call, When)] = calls_with![
     clock_gettime 228 113 When::Always, clock_getres 229 114 When::Always, clock_nanosleep 230 115 When::Always,
     nanosleep 35 101 When::Always, gettimeofday 96 169 When::Always, time 201 - When::Always,
     getrandom 318 278 When::Always,
+];
+
+/// What a decoder may call beside that: to start threads, for the next clip's path, and to take jobs and hand frames over, each
+/// with a descriptor. Its sockets are pairs that reach the writer and whoever starts ffmpeg, and no others.
+pub(super) const WITH_JOBS: &[(Call, When)] = calls_with![
+    clone 56 220 When::Always,
+    // Left to the filter that says that it is not there: `EPERM` from this one would win, and be the end of it.
+    clone3 435 435 When::Always,
+    prctl 157 167 When::Is(0, &[PR_SET_NAME]),
+    memfd_create 319 279 When::Always, ftruncate 77 46 When::Always, fallocate 285 47 When::Always,
+    fcntl 72 25 When::Is(1, &[F_SETFL, F_DUPFD_CLOEXEC, F_ADD_SEALS]),
+    sendmsg 46 211 When::Always, getsockopt 55 209 When::Always,
 ];
 
 #[cfg(test)]
@@ -197,7 +213,11 @@ mod tests {
         let native = ["/usr/include/x86_64-linux-gnu/asm/unistd_64.h", "/usr/include/asm/unistd_64.h"];
         let x86 = native.into_iter().find(|path| std::path::Path::new(path).exists()).map(header);
         assert!(x86.is_some() || cfg!(not(target_arch = "x86_64")), "no header of this machine's own calls");
-        for call in all().chain(MISUSES.iter().map(|(call, _)| *call)).chain([SOCKETS.0]) {
+        let others = [
+            MISUSES.iter().map(|(call, _)| *call).collect::<Vec<_>>(),
+            WITH_JOBS.iter().map(|(call, _)| *call).collect(),
+        ];
+        for call in all().chain(others.into_iter().flatten()).chain([SOCKETS.0]) {
             for (number, header, on) in
                 [(call.aarch64, Some(&generic), "aarch64"), (call.x86_64, x86.as_ref(), "x86-64")]
             {

@@ -23,6 +23,8 @@ pub(crate) struct Reach {
     pub(crate) fill: Vec<PathBuf>,
     /// Whether files are opened when frames come already: by a clip that is repeated, or a folder.
     pub(crate) reopens: bool,
+    /// Whether what can be read can be executed, too.
+    pub(crate) programs: bool,
     /// The TCP port to listen on; 0 is any.
     pub(crate) listen: Option<u16>,
 }
@@ -35,7 +37,10 @@ const WISHED: ABI = ABI::V6;
 /// # Errors
 /// What is weaker, and why: the kernel has no Landlock, or an older one. What an older one has stands all the same.
 pub(super) fn leave(reach: &Reach) -> Result<(), String> {
-    let read = AccessFs::from_read(WISHED) & !BitFlags::from(AccessFs::Execute);
+    let mut read = AccessFs::from_read(WISHED);
+    if !reach.programs {
+        read &= !BitFlags::from(AccessFs::Execute);
+    }
     let write = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::Truncate | AccessFs::IoctlDev;
     let fill = AccessFs::ReadFile
         | AccessFs::ReadDir

@@ -2,7 +2,7 @@
 //!
 //! **Invariant.** Filters only add up: the kernel asks all that a process has put up and takes the strictest answer. One
 //! kills for what no process that is whole would call, and stands before anything from outside is read; the other, of the
-//! pixel process, allows what is needed to work on frames, answers `EPERM` to the rest, and stands before the first frame.
+//! pixel process and the decoder, allows what is needed to work on frames, answers `EPERM` to the rest, and stands before the first frame.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use seccompiler::{
 
 use super::Role;
 use super::calls::{
-    Call, MISUSES, Misuse, NEVER, NO_LISTENING, NO_PROGRAM, NO_TALK, NOT_THERE, SOCKETS, WITH_FRAMES, When,
+    Call, MISUSES, Misuse, NEVER, NO_LISTENING, NO_PROGRAM, NO_TALK, NOT_THERE, SOCKETS, WITH_FRAMES, WITH_JOBS, When,
 };
 
 /// Why there is no filter.
@@ -33,15 +33,15 @@ pub(super) enum FilterFault {
 /// Kills this process, from here on, for what its role never calls. `listens`: whether it waits for connections.
 pub(super) fn kill_for_what_is_never_called(role: Role, listens: bool) -> Result<(), FilterFault> {
     let arch = this_machine()?;
-    if role != Role::Supervisor {
+    if !role.starts_others() {
         seccompiler::apply_filter_all_threads(&not_there(arch)?)?;
     }
     Ok(seccompiler::apply_filter_all_threads(&deadly(role, listens, arch)?)?)
 }
 
-/// Leaves all threads of the pixel process what they need for frames. `reopens`: whether the source opens files as it goes.
-pub(super) fn allow_what_frames_need(reopens: bool) -> Result<(), FilterFault> {
-    let program = frames_only(reopens, this_machine()?)?;
+/// Leaves all threads what they need for frames. `reopens`: whether the source, or a decoder, opens files as it goes.
+pub(super) fn allow_what_frames_need(role: Role, reopens: bool) -> Result<(), FilterFault> {
+    let program = frames_only(role, reopens, this_machine()?)?;
     Ok(seccompiler::apply_filter_all_threads(&program)?)
 }
 
@@ -51,14 +51,14 @@ fn this_machine() -> Result<TargetArch, FilterFault> {
 
 fn deadly(role: Role, listens: bool, arch: TargetArch) -> Result<BpfProgram, BackendError> {
     let lists: &[&[Call]] = match role {
-        // What it starts inherits this: the front listens, and both are programs.
-        Role::Supervisor => &[NEVER],
+        // What they start inherits this: the front listens, and all are programs.
+        Role::Supervisor | Role::Writer => &[NEVER],
         Role::Front if listens => &[NEVER, NO_PROGRAM, NO_TALK],
-        Role::Front | Role::Pixel | Role::Files => &[NEVER, NO_PROGRAM, NO_TALK, NO_LISTENING],
+        Role::Front | Role::Pixel | Role::Decoder => &[NEVER, NO_PROGRAM, NO_TALK, NO_LISTENING],
     };
     let numbers = lists.iter().copied().flatten().filter_map(|call| call.number(arch));
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = numbers.map(|number| (number, Vec::new())).collect();
-    if role != Role::Supervisor {
+    if !role.starts_others() {
         let sockets = (role == Role::Front && listens).then_some(&SOCKETS);
         for (call, misuses) in MISUSES.iter().chain(sockets) {
             let Some(number) = call.number(arch) else { continue };
@@ -96,9 +96,10 @@ fn not_there(arch: TargetArch) -> Result<BpfProgram, BackendError> {
     BpfProgram::try_from(SeccompFilter::new(rules, SeccompAction::Allow, none, arch)?)
 }
 
-fn frames_only(reopens: bool, arch: TargetArch) -> Result<BpfProgram, BackendError> {
+fn frames_only(role: Role, reopens: bool, arch: TargetArch) -> Result<BpfProgram, BackendError> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
-    for (call, when) in WITH_FRAMES {
+    let with_jobs = if role == Role::Decoder { WITH_JOBS } else { &[] };
+    for (call, when) in WITH_FRAMES.iter().chain(with_jobs) {
         let Some(number) = call.number(arch) else { continue };
         let rule = match *when {
             When::Always => Vec::new(),
@@ -113,7 +114,8 @@ fn frames_only(reopens: bool, arch: TargetArch) -> Result<BpfProgram, BackendErr
                 vec![SeccompRule::new(vec![condition(argument, without, 0)?])?]
             }
         };
-        rules.insert(number, rule);
+        // More rules than one are more ways to be allowed.
+        rules.entry(number).or_default().extend(rule);
     }
     let denied = SeccompAction::Errno(rustix::io::Errno::PERM.raw_os_error().unsigned_abs());
     BpfProgram::try_from(SeccompFilter::new(rules, denied, SeccompAction::Allow, arch)?)

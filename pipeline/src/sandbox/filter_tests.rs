@@ -55,7 +55,8 @@ fn answer(program: &BpfProgram, shown: &Shown) -> u32 {
 fn call(arch: TargetArch, name: &str, arguments: [u64; 6]) -> Shown {
     let lists = [NEVER, NO_PROGRAM, NO_LISTENING, NO_TALK].into_iter().flatten().copied();
     let others = MISUSES.iter().map(|(call, _)| *call).chain([NOT_THERE]);
-    let mut all = lists.chain(WITH_FRAMES.iter().map(|(call, _)| *call)).chain(others);
+    let allowed = WITH_FRAMES.iter().chain(WITH_JOBS).map(|(call, _)| *call);
+    let mut all = lists.chain(allowed).chain(others);
     let call = all.find(|call| call.name == name).unwrap();
     let number = u32::try_from(call.number(arch).unwrap()).unwrap();
     Shown { number, arch, arguments }
@@ -120,7 +121,7 @@ fn what_is_needed_for_one_thing_kills_when_it_is_used_for_another() {
     const FAST_OPEN: u64 = 0x2000_0000;
     const THREAD: u64 = 0x3d_0f00;
     for arch in ARCHES {
-        for role in [Role::Pixel, Role::Front, Role::Files] {
+        for role in [Role::Pixel, Role::Front, Role::Decoder] {
             let program = deadly(role, true, arch).unwrap();
             let told = |name, arguments| answer(&program, &call(arch, name, arguments));
             for (name, well, ill) in [
@@ -147,23 +148,24 @@ fn what_is_needed_for_one_thing_kills_when_it_is_used_for_another() {
 
 #[test]
 fn calls_of_another_architecture_or_interface_kill() {
-    for program in
-        [deadly(Role::Pixel, false, TargetArch::x86_64).unwrap(), frames_only(false, TargetArch::x86_64).unwrap()]
-    {
+    for program in [
+        deadly(Role::Pixel, false, TargetArch::x86_64).unwrap(),
+        frames_only(Role::Pixel, false, TargetArch::x86_64).unwrap(),
+    ] {
         let foreign = Shown { number: 63, arch: TargetArch::aarch64, arguments: [0; 6] };
         assert_eq!(answer(&program, &foreign), KILL);
     }
     // `connect` of x32.
     let x32 = Shown { number: 0x4000_0000 + 42, arch: TargetArch::x86_64, arguments: [0; 6] };
     assert_eq!(answer(&deadly(Role::Pixel, false, TargetArch::x86_64).unwrap(), &x32), KILL);
-    assert_eq!(answer(&frames_only(false, TargetArch::x86_64).unwrap(), &x32), EPERM);
+    assert_eq!(answer(&frames_only(Role::Pixel, false, TargetArch::x86_64).unwrap(), &x32), EPERM);
 }
 
 #[test]
 fn with_frames_only_what_they_need_is_left() {
     const EXECUTABLE: u64 = 4;
     for arch in ARCHES {
-        let program = frames_only(false, arch).unwrap();
+        let program = frames_only(Role::Pixel, false, arch).unwrap();
         let told = |name, arguments| answer(&program, &call(arch, name, arguments));
         for name in ["read", "write", "futex", "ppoll", "munmap", "exit_group", "clock_gettime"] {
             assert_eq!(told(name, [0; 6]), ALLOW, "{name} on {arch:?}");
@@ -190,11 +192,32 @@ fn with_frames_only_what_they_need_is_left() {
 #[test]
 fn a_source_that_opens_as_it_goes_opens_for_reading_only() {
     for arch in ARCHES {
-        let program = frames_only(true, arch).unwrap();
+        let program = frames_only(Role::Pixel, true, arch).unwrap();
         let open = |flags| answer(&program, &call(arch, "openat", [0, 0, flags, 0, 0, 0]));
         assert_eq!(open(0o2_000_000), ALLOW, "for reading, closed on execution");
         for flags in [1, 2, 0o101, 0o1001, 0o20_200_002] {
             assert_eq!(open(flags), EPERM, "{flags:o}");
+        }
+    }
+}
+
+#[test]
+fn a_decoder_starts_threads_and_makes_memory_and_the_pixel_process_does_not() {
+    const F_SETFL: u64 = 4;
+    const F_SETOWN: u64 = 8;
+    for arch in ARCHES {
+        let [pixel, decoder] = [Role::Pixel, Role::Decoder].map(|role| frames_only(role, false, arch).unwrap());
+        let told = |name, arguments| [&pixel, &decoder].map(|program| answer(program, &call(arch, name, arguments)));
+        for name in ["clone", "memfd_create", "ftruncate", "fallocate", "sendmsg", "getsockopt"] {
+            assert_eq!(told(name, [0; 6]), [EPERM, ALLOW], "{name} on {arch:?}");
+        }
+        assert_eq!(told("fcntl", [5, F_SETFL, 0, 0, 0, 0]), [EPERM, ALLOW]);
+        assert_eq!(told("fcntl", [5, F_SETOWN, 0, 0, 0, 0]), [EPERM, EPERM]);
+        // PR_SET_NAME and PR_SET_DUMPABLE.
+        assert_eq!(told("prctl", [15, 0, 0, 0, 0, 0]), [EPERM, ALLOW]);
+        assert_eq!(told("prctl", [4, 1, 0, 0, 0, 0]), [EPERM, EPERM]);
+        for name in ["openat", "socket", "execve", "connect", "ioctl"] {
+            assert_eq!(told(name, [0; 6]), [EPERM, EPERM], "{name} on {arch:?}");
         }
     }
 }

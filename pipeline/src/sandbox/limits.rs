@@ -58,13 +58,20 @@ const ADDRESS_SPACE: u64 = 16 << 30;
 
 /// No file grows by this process (what it says goes to pipes), descriptors and memory end somewhere.
 pub(super) fn no_growth() -> Result<(), String> {
-    let at_most = |resource, most: u64| {
-        let had = rustix::process::getrlimit(resource);
-        let most = had.maximum.map_or(most, |maximum| maximum.min(most));
-        rustix::process::setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })
-            .map_err(|error| error.to_string())
-    };
     at_most(Resource::Fsize, 0)?;
+    no_endless_memory()
+}
+
+/// Descriptors and memory end somewhere. Memory that is shared counts as a file, so that files may grow: who makes such memory
+/// has no others.
+pub(super) fn no_endless_memory() -> Result<(), String> {
     at_most(Resource::Nofile, DESCRIPTORS)?;
     at_most(Resource::As, ADDRESS_SPACE)
+}
+
+fn at_most(resource: Resource, most: u64) -> Result<(), String> {
+    let had = rustix::process::getrlimit(resource);
+    let most = had.maximum.map_or(most, |maximum| maximum.min(most));
+    rustix::process::setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })
+        .map_err(|error| error.to_string())
 }

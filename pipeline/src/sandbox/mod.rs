@@ -9,8 +9,11 @@
 //! and nothing to write but cameras, before the engine's library, a network file or a decoder is touched
 //! (`Walls::before_anything_from_outside`); no files at all (`Walls::before_threads`); and only the calls that frames need
 //! (`Walls::before_frames`). The front talks and writes, but to nobody who did not come to it, and only where its ways out are
-//! (`Walls::before_ways_out`); the supervisor's filter is inherited by both, so that it holds what none of them needs. Who
-//! redacts files opens and writes them as it goes, and reaches no others (`Walls::before_files`).
+//! (`Walls::before_ways_out`); the supervisor's filter is inherited by both, so that it holds what none of them needs.
+//!
+//! Files are redacted by two processes. The writer, which people started, opens inputs and writes outputs and nothing else
+//! (`Walls::before_others`); the decoder goes the pixel process's way, opens nothing (`Walls::before_jobs`), and may beside the
+//! calls that frames need only start threads and make memory to hand frames over in.
 //!
 //! Which calls those are stands in `calls`, the filters in `filter`, files in `files`, the rest in `limits`.
 
@@ -36,8 +39,17 @@ pub enum Role {
     Pixel,
     /// Has the network and the disk.
     Front,
-    /// Redacts files: reads the ones and writes the others, in one process.
-    Files,
+    /// Opens files to be redacted, and writes what became of them.
+    Writer,
+    /// Reads, looks at and redacts what the writer opened.
+    Decoder,
+}
+
+impl Role {
+    /// Whether it starts processes that have to be able to do more than it does itself.
+    fn starts_others(self) -> bool {
+        matches!(self, Self::Supervisor | Self::Writer)
+    }
 }
 
 /// The walls of this process, as far as they stand.
@@ -89,10 +101,11 @@ impl Walls {
         let mut walls = Self { role, wanted, missing: Vec::new() };
         rustix::thread::set_no_new_privs(true)
             .map_err(|error| NoWalls { why: format!("new privileges can not be ruled out: {error}") })?;
-        if matches!(role, Role::Pixel | Role::Files) {
+        // A decoder is in that of its writer.
+        if matches!(role, Role::Pixel | Role::Writer) {
             walls.note("an own network", limits::own_network());
         }
-        if role != Role::Supervisor {
+        if !role.starts_others() {
             walls.note("no core dump", limits::no_core_dump());
         }
         Ok(walls)
@@ -107,13 +120,13 @@ impl Walls {
         if !self.wanted {
             return Ok(());
         }
-        if matches!(self.role, Role::Pixel | Role::Files) {
+        if matches!(self.role, Role::Pixel | Role::Decoder) {
             let reach = Reach { read: vec![PathBuf::from("/")], ..early.clone() };
             // What is missing of it is named when the rest of it follows.
             let _ = files::leave(&reach);
         }
         filter::kill_for_what_is_never_called(self.role, listens)?;
-        PROGRAMS_KILL.store(self.role != Role::Supervisor, Ordering::Relaxed);
+        PROGRAMS_KILL.store(!self.role.starts_others(), Ordering::Relaxed);
         Ok(())
     }
 
@@ -139,23 +152,42 @@ impl Walls {
         self.note("no files but the ways out (Landlock)", files::leave(reach));
     }
 
-    /// Of who redacts files: no capabilities but to read and to write what other users have, and no files but those in `reach`.
-    /// No thread may run yet.
-    pub(crate) fn before_files(&mut self, reach: &Reach) {
+    /// Of the writer: no capabilities but to read and to write what other users have, nothing is written but in `reach`, and
+    /// death for what none of those that it starts needs. No thread may run yet.
+    ///
+    /// # Errors
+    /// When the kernel takes no filter.
+    pub(crate) fn before_others(&mut self, reach: &Reach) -> Result<(), NoWalls> {
+        if !self.wanted {
+            return Ok(());
+        }
+        self.note("no capabilities", limits::no_capabilities(CapabilitySet::DAC_OVERRIDE));
+        let root = PathBuf::from("/");
+        // What a program is started with in the place of its input.
+        let write = reach.write.iter().cloned().chain([PathBuf::from("/dev/null")]).collect();
+        let reach = Reach { read: vec![root], write, programs: true, ..reach.clone() };
+        self.note("nothing written but outputs (Landlock)", files::leave(&reach));
+        Ok(filter::kill_for_what_is_never_called(self.role, false)?)
+    }
+
+    /// Of the decoder: no capabilities, no files but those in `reach`, no endless memory. No thread may run yet.
+    pub(crate) fn before_jobs(&mut self, reach: &Reach) {
         if !self.wanted {
             return;
         }
-        self.note("no capabilities", limits::no_capabilities(CapabilitySet::DAC_OVERRIDE));
-        self.note("no files but inputs and outputs (Landlock)", files::leave(reach));
+        self.note("no capabilities", limits::no_capabilities(CapabilitySet::empty()));
+        self.note("no files (Landlock)", files::leave(reach));
+        self.note("limits of memory", limits::no_endless_memory());
     }
 
-    /// The calls that frames need and no others, for all threads, all of which have to run.
+    /// The calls that frames need and no others, for all threads, all of which have to run; of the decoder, for those that it
+    /// starts later as well.
     ///
     /// # Errors
     /// When the kernel takes no filter.
     pub(crate) fn before_frames(&self, reach: &Reach) -> Result<(), NoWalls> {
         if self.wanted {
-            filter::allow_what_frames_need(reach.reopens)?;
+            filter::allow_what_frames_need(self.role, reach.reopens)?;
         }
         Ok(())
     }

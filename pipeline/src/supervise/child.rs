@@ -8,6 +8,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Child as Process, ChildStderr, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -21,14 +22,12 @@ use crate::sandbox::Role;
 use crate::wire::{Wire, WireError};
 
 /// A child and what is known of it.
-pub(super) struct Child {
+pub(crate) struct Child {
     process: Process,
-    pub(super) wire: Wire,
-    stderr: Option<ChildStderr>,
+    pub(crate) wire: Wire,
+    words: Words,
     /// How many frames it let out, if it is the pixel process.
     pub(super) counted: Option<Counted>,
-    line: Vec<u8>,
-    flow: Flow,
     /// When it was started.
     pub(super) since: Instant,
     /// When it last said anything.
@@ -42,6 +41,9 @@ pub(crate) const PIXEL: &str = "pixel-process";
 /// See [`PIXEL`].
 pub(crate) const FRONT: &str = "front-process";
 
+/// See [`PIXEL`]; `redact` starts it.
+pub(crate) const DECODER: &str = "decoder-process";
+
 /// What is longer is cut: the line of a child that runs wild.
 const LONGEST_LINE: usize = 2000;
 /// Bytes of standard error that are passed on at once, so that a wild child does not keep the supervisor busy.
@@ -52,39 +54,30 @@ const MOST_NONSENSE: usize = 64;
 const DEATH: Duration = Duration::from_secs(2);
 
 impl Child {
-    /// Executes this program again, as `role`.
-    pub(super) fn start(role: Role) -> io::Result<Self> {
+    /// Executes this program again, as `role`, with the names of these files as arguments.
+    pub(crate) fn start(role: Role, files: &[PathBuf]) -> io::Result<Self> {
         let (ours, theirs) = Wire::pair()?;
         let (name, stdout) = match role {
             Role::Front => (FRONT, Stdio::inherit()),
             Role::Pixel => (PIXEL, Stdio::piped()),
-            Role::Supervisor | Role::Files => return Err(io::ErrorKind::InvalidInput.into()),
+            Role::Decoder => (DECODER, Stdio::null()),
+            Role::Supervisor | Role::Writer => return Err(io::ErrorKind::InvalidInput.into()),
         };
         let mut command = Command::new("/proc/self/exe");
         command.arg0(format!("frostglass-{}", name.trim_end_matches("-process"))).arg(name);
+        if !files.is_empty() {
+            command.arg("--").args(files);
+        }
         command.stdin(theirs.into_descriptor()).stdout(stdout).stderr(Stdio::piped()).process_group(0);
         // Only the supervisor talks to systemd.
         for name in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] {
             command.env_remove(name);
         }
         let mut process = command.spawn()?;
-        let stderr = process.stderr.take();
-        if let Some(stderr) = &stderr {
-            rustix::fs::fcntl_setfl(stderr, rustix::fs::fcntl_getfl(stderr)? | OFlags::NONBLOCK)?;
-        }
+        let words = Words::new(process.stderr.take())?;
         let counted = process.stdout.take().map(|pipe| Counted::new(pipe.into())).transpose()?;
         let now = Instant::now();
-        Ok(Self {
-            process,
-            wire: ours,
-            stderr,
-            counted,
-            line: Vec::new(),
-            flow: Flow::new(now),
-            since: now,
-            heard: now,
-            nonsense: 0,
-        })
+        Ok(Self { process, wire: ours, words, counted, since: now, heard: now, nonsense: 0 })
     }
 
     /// Tells it something. One that does not listen is noticed by its silence.
@@ -122,45 +115,21 @@ impl Child {
 
     /// What becomes readable when it says something.
     pub(super) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        std::iter::once(self.wire.as_fd()).chain(self.stderr.as_ref().map(AsFd::as_fd))
+        std::iter::once(self.wire.as_fd()).chain(self.words.descriptor())
     }
 
-    /// Hands each whole line of its standard error to `tell`, with control characters taken out, as many as people can read.
-    pub(super) fn relay(&mut self, mut tell: impl FnMut(&str)) {
-        let Some(stderr) = &self.stderr else { return };
-        let mut bytes = [0; 4096];
-        let (line, flow) = (&mut self.line, &mut self.flow);
-        let mut hand_on = |line: &mut Vec<u8>| {
-            for line in flow.pass(printable(line), Instant::now()) {
-                tell(&line);
-            }
-            line.clear();
-        };
-        for _ in 0..MOST_AT_ONCE / bytes.len() {
-            match rustix::io::read(stderr, &mut bytes) {
-                Ok(0) => {
-                    self.stderr = None;
-                    break;
-                }
-                Ok(count) => {
-                    for &byte in &bytes[..count] {
-                        match byte {
-                            b'\n' => hand_on(line),
-                            byte if line.len() < LONGEST_LINE => line.push(byte),
-                            _ => {}
-                        }
-                    }
-                }
-                Err(_) => break,
-            }
-        }
-        if self.stderr.is_none() && !line.is_empty() {
-            hand_on(line);
-        }
+    /// What it says, for another thread to hand on.
+    pub(crate) fn take_words(&mut self) -> Words {
+        std::mem::replace(&mut self.words, Words { pipe: None, line: Vec::new(), flow: Flow::new(self.since) })
+    }
+
+    /// Hands on what it says.
+    pub(super) fn relay(&mut self, tell: impl FnMut(&str)) {
+        self.words.relay(tell);
     }
 
     /// How it ended, if it did; what it had started itself ends with it.
-    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         let pid = self.pid();
         // Looked at before it is buried: until then the number of its group is nobody else's.
         let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
@@ -203,6 +172,61 @@ impl Drop for Child {
     }
 }
 
+/// What a child says: its standard error.
+pub(crate) struct Words {
+    pipe: Option<ChildStderr>,
+    line: Vec<u8>,
+    flow: Flow,
+}
+
+impl Words {
+    fn new(pipe: Option<ChildStderr>) -> io::Result<Self> {
+        if let Some(pipe) = &pipe {
+            rustix::fs::fcntl_setfl(pipe, rustix::fs::fcntl_getfl(pipe)? | OFlags::NONBLOCK)?;
+        }
+        Ok(Self { pipe, line: Vec::new(), flow: Flow::new(Instant::now()) })
+    }
+
+    /// What becomes readable when it says something; none when it will not any more.
+    pub(crate) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.pipe.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Hands each whole line of the process to `tell`, with control characters taken out, as many as people can read.
+    pub(crate) fn relay(&mut self, mut tell: impl FnMut(&str)) {
+        let Some(stderr) = &self.pipe else { return };
+        let mut bytes = [0; 4096];
+        let (line, flow) = (&mut self.line, &mut self.flow);
+        let mut hand_on = |line: &mut Vec<u8>| {
+            for line in flow.pass(printable(line), Instant::now()) {
+                tell(&line);
+            }
+            line.clear();
+        };
+        for _ in 0..MOST_AT_ONCE / bytes.len() {
+            match rustix::io::read(stderr, &mut bytes) {
+                Ok(0) => {
+                    self.pipe = None;
+                    break;
+                }
+                Ok(count) => {
+                    for &byte in &bytes[..count] {
+                        match byte {
+                            b'\n' => hand_on(line),
+                            byte if line.len() < LONGEST_LINE => line.push(byte),
+                            _ => {}
+                        }
+                    }
+                }
+                Err(_) => break,
+            }
+        }
+        if self.pipe.is_none() && !line.is_empty() {
+            hand_on(line);
+        }
+    }
+}
+
 /// Lines that are handed on: what a process says goes to a log that may be stored, and sent elsewhere. A hostile one must not be
 /// able to pour pictures into it.
 struct Flow {
@@ -239,7 +263,7 @@ impl Flow {
 }
 
 /// A line for a terminal: a hostile process must not be able to drive it.
-fn printable(line: &[u8]) -> String {
+pub(crate) fn printable(line: &[u8]) -> String {
     let line = String::from_utf8_lossy(line);
     line.chars().map(|letter| if letter.is_control() && letter != '\t' { '\u{fffd}' } else { letter }).collect()
 }

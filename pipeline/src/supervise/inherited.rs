@@ -16,7 +16,7 @@ use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
 ///
 /// # Errors
 /// When the system does not tell which there are.
-pub(super) fn close_in_children() -> io::Result<()> {
+pub(crate) fn close_in_children() -> io::Result<()> {
     let list = fs::read_dir("/proc/self/fd")?;
     let numbers: Vec<RawFd> = list.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
     for number in numbers.into_iter().filter(|&number| number > 2) {

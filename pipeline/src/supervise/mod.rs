@@ -9,8 +9,8 @@
 //! started and lost is `recover`'s, what becomes of a new config `renew`'s,
 //! what is told of it all in the record of policy `pen`'s.
 
-mod child;
-mod inherited;
+pub(crate) mod child;
+pub(crate) mod inherited;
 pub(crate) mod messages;
 mod notify;
 mod noting;

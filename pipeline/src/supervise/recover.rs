@@ -46,7 +46,7 @@ impl Ends {
 
 impl Supervisor {
     fn start(&self, role: Role, again: bool, y4m: Begun) -> anyhow::Result<(Child, Start)> {
-        let child = Child::start(role)
+        let child = Child::start(role, &[])
             .map_err(|error| anyhow::Error::new(error).context("starting a process of this program failed"))?;
         let start = Start {
             text: self.proved.text.clone(),

@@ -25,7 +25,7 @@ pub(crate) fn wait_for<T>(what: &str, mut is: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// `frostglass run`, with its events in a file.
+/// `frostglass run`, with its events in a file, or another command.
 pub(crate) struct Running {
     child: Child,
     pub(crate) folder: PathBuf,
@@ -42,9 +42,14 @@ impl Running {
         let folder = folder.as_ref().to_owned();
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("camera.toml"), config).unwrap();
+        Self::command(folder, &["run", "--config", "camera.toml"], more)
+    }
+
+    /// Another command in a folder.
+    pub(crate) fn command(folder: PathBuf, arguments: &[&str], more: impl FnOnce(&mut Command)) -> Self {
         let told = fs::File::create(folder.join("told")).unwrap();
         let mut command = Command::new(assert_cmd::cargo::cargo_bin("frostglass"));
-        command.arg("run").arg("--config").arg("camera.toml").current_dir(&folder);
+        command.args(arguments).current_dir(&folder);
         command.stdout(Stdio::null()).stderr(told);
         more(&mut command);
         let child = command.spawn().unwrap();
@@ -96,7 +101,7 @@ impl Running {
         }
     }
 
-    /// Process number of the pixel process or the front.
+    /// Process number of the pixel process, the front or the decoder.
     pub(crate) fn part(&self, name: &str) -> Option<u32> {
         let parts = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
             let number: u32 = entry.file_name().to_str()?.parse().ok()?;

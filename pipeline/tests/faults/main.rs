@@ -11,6 +11,7 @@
 #![cfg(feature = "h264")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic: that is how it fails")]
 
+mod by_decoder;
 mod by_engine;
 mod by_escape;
 mod by_memory;

@@ -13,7 +13,7 @@ use shiguredo_mp4::boxes::{MoofBox, SampleEntry, StblBox};
 use shiguredo_mp4::demux::{Fmp4SegmentDemuxer, Sample};
 use shiguredo_mp4::{BoxHeader, Decode};
 
-use super::super::{CaptureError, io_error};
+use super::super::{CaptureError, handed, io_error};
 use super::track::{Avc, Track};
 use super::{End, Refusal};
 
@@ -278,7 +278,7 @@ struct Input {
 impl Input {
     fn open(path: &Path) -> Result<Self, CaptureError> {
         let shown = path.display().to_string();
-        let file = File::open(path).map_err(io_error(&shown, "opening"))?;
+        let file = handed::open(path).map_err(io_error(&shown, "opening"))?;
         let length = file.metadata().map_err(io_error(&shown, "reading"))?.len();
         Ok(Self { file, length, path: shown })
     }
