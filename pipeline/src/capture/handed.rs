@@ -5,25 +5,26 @@
 use std::fs::File;
 use std::io::{self, Seek};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-static HANDED: Mutex<Vec<(PathBuf, File)>> = Mutex::new(Vec::new());
+static HANDED: Mutex<Vec<(PathBuf, Arc<File>)>> = Mutex::new(Vec::new());
 
 /// A file that is there under its name until this goes.
 #[derive(Debug)]
-pub(crate) struct Handed(PathBuf);
+pub(crate) struct Handed(Arc<File>);
 
 /// Has a file stand under the name that it has for people.
 pub(crate) fn hand_over(name: &Path, file: File) -> Handed {
-    handed().push((name.to_owned(), file));
-    Handed(name.to_owned())
+    let file = Arc::new(file);
+    handed().push((name.to_owned(), Arc::clone(&file)));
+    Handed(file)
 }
 
 /// Opens what was handed over under this name, or else what the system has under it.
 ///
 /// All who open the former share one place in it: one reads after the other.
 pub(super) fn open(path: &Path) -> io::Result<File> {
-    let mut file = match handed().iter().find(|(name, _)| name == path) {
+    let mut file = match handed().iter().rfind(|(name, _)| name == path) {
         Some((_, file)) => file.try_clone()?,
         None => return File::open(path),
     };
@@ -33,11 +34,11 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
 
 impl Drop for Handed {
     fn drop(&mut self) {
-        handed().retain(|(name, _)| *name != self.0);
+        handed().retain(|(_, file)| !Arc::ptr_eq(file, &self.0));
     }
 }
 
-fn handed() -> MutexGuard<'static, Vec<(PathBuf, File)>> {
+fn handed() -> MutexGuard<'static, Vec<(PathBuf, Arc<File>)>> {
     // A list is whole between two calls.
     HANDED.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -13,38 +13,42 @@ use super::told;
 use crate::capture::takes_ffmpeg;
 use crate::emit::{ClipContainer, ClipFile, Sink, Y4mStream};
 use crate::files::Work;
-use crate::files::conversation::{Broken, Conversation, Frames, Said};
+use crate::files::conversation::{Broken, Conversation, Done, Frames, Said};
+
+/// What came through a conversation to its end.
+struct Taken {
+    frames: u64,
+    masked: u64,
+    done: Done,
+}
+
+/// What the decoder said of a clip that it could not redact.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Failed(String);
 
 impl Jobs {
-    /// One after the other. At which the decoder comes to an end, that one is lost, and the next one has another.
+    /// One after the other, each with a decoder of its own: who is taken over by one knows no other.
     ///
     /// # Errors
     /// When there is no decoder to be had.
     pub(super) fn redact_clips(&mut self, jobs: &[Job]) -> anyhow::Result<()> {
-        let foreign: Vec<_> = jobs.iter().map(|job| job.input.clone()).filter(|clip| takes_ffmpeg(clip)).collect();
-        let work = Work::Clips { events: self.events.is_some() };
-        let mut standing = None;
         for job in jobs {
             if self.stop.load(Ordering::Relaxed) {
                 break;
             }
-            let mut behind = match standing.take() {
-                Some(behind) => behind,
-                None => self.decoder(work, &foreign)?,
-            };
+            let foreign = if takes_ffmpeg(&job.input) { std::slice::from_ref(&job.input) } else { &[] };
+            let mut behind = self.decoder(Work::Clips { events: self.events.is_some() }, foreign)?;
             let ended = behind.begin(&job.input).and_then(|talk| self.redact_clip(job, talk));
             match ended {
                 Ok(()) => self.done += 1,
                 Err(error) => {
                     self.failed += 1;
-                    if matches!(error.downcast_ref(), Some(Broken::Gone)) {
-                        eprintln!("{}", told(&came_to_an_end(job, &mut behind)));
-                        continue;
-                    }
+                    let gone = matches!(error.downcast_ref(), Some(Broken::Gone));
+                    let error = if gone { came_to_an_end(job, &mut behind) } else { error };
                     eprintln!("{}", told(&error));
                 }
             }
-            standing = Some(behind);
         }
         Ok(())
     }
@@ -65,34 +69,50 @@ impl Jobs {
         };
         let mut sink = self.open_sink(job, &opened.frames)?;
         let bar = progress(expected, "frames");
-        let (mut frames, mut masked) = (0, 0);
-        let done = loop {
-            match talk.next(&self.stop) {
-                Ok(Said::Frame(frame)) => {
-                    sink.frame(&frame).with_context(nothing)?;
-                    bar.inc(1);
-                    frames += 1;
-                    masked += u64::from(frame.is_masked());
-                }
-                Ok(Said::Event(event)) => {
-                    if let Some(events) = &mut self.events {
-                        events.event(&event).with_context(nothing)?;
-                    }
-                }
-                Ok(Said::Done(done)) => break done,
-                Ok(Said::Failed(why)) => bail!(why),
-                Ok(Said::Opened(_)) => return Err(Broken::Nonsense("two files in one")).with_context(nothing),
-                Err(Broken::Interrupted) => bail!("{input}: interrupted, nothing was written"),
-                Err(broken) => return Err(broken).with_context(nothing),
-            }
-        };
+        let ended = self.take_all(&mut talk, sink.as_mut(), || bar.inc(1));
         bar.finish_and_clear();
+        let Taken { frames, masked, done } = match ended {
+            Ok(taken) => taken,
+            Err(error) if matches!(error.downcast_ref(), Some(Broken::Interrupted)) => {
+                bail!("{input}: interrupted, nothing was written")
+            }
+            // The decoder's own words name the file.
+            Err(error) if error.is::<Failed>() => return Err(error),
+            Err(error) => return Err(error).with_context(nothing),
+        };
         sink.finish()?;
         let faces = plural(done.faces, "face box");
         let masked = if masked > 0 { format!(", {masked} of them wholly masked") } else { String::new() };
         let frames = plural(frames, "frame");
         eprintln!("{input} → {}: {frames}{masked}, {faces} hidden", job.output.display());
         done.cut.map_or(Ok(()), |cut| Err(anyhow::anyhow!(cut)))
+    }
+
+    fn take_all(
+        &mut self,
+        talk: &mut Conversation,
+        sink: &mut dyn Sink,
+        mut one_more: impl FnMut(),
+    ) -> anyhow::Result<Taken> {
+        let (mut frames, mut masked) = (0, 0);
+        loop {
+            match talk.next(&self.stop)? {
+                Said::Frame(frame) => {
+                    sink.frame(&frame)?;
+                    one_more();
+                    frames += 1;
+                    masked += u64::from(frame.is_masked());
+                }
+                Said::Event(event) => {
+                    if let Some(events) = &mut self.events {
+                        events.event(&event)?;
+                    }
+                }
+                Said::Done(done) => return Ok(Taken { frames, masked, done }),
+                Said::Failed(why) => return Err(Failed(why).into()),
+                Said::Opened(_) => return Err(Broken::Nonsense("two files in one").into()),
+            }
+        }
     }
 
     /// By the output's name: Y4M, or else MP4.

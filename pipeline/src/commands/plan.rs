@@ -83,6 +83,10 @@ fn names_a_folder(output: &Path) -> bool {
 
 impl Plan {
     fn add_named(&mut self, input: &Path, output: &Path, into_folder: bool) -> anyhow::Result<()> {
+        if fs::metadata(input).is_ok_and(|about| !about.is_file()) {
+            let what = "no ordinary file; video that comes through a pipe is read by the name `-`, as Y4M";
+            anyhow::bail!("{}: {what}", input.display());
+        }
         let kind = crate::capture::kind_of(input)?;
         let target = |is_clip: bool| match into_folder {
             true => output.join(output_name(input, is_clip)),
@@ -123,6 +127,11 @@ impl Plan {
                 if !same_file(&path, output) {
                     self.walk(&path, &target.join(&name), output);
                 }
+                continue;
+            }
+            // A pipe would have to be waited for; a link that leads nowhere is told.
+            if fs::metadata(&path).is_ok_and(|about| !about.is_file()) {
+                self.skipped.push(path);
                 continue;
             }
             match crate::capture::kind_of(&path) {

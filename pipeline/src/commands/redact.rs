@@ -1,6 +1,7 @@
 //! `frostglass redact`: files in, redacted files out, through the same stages as a camera's frames.
 //!
-//! **Invariant.** What is in a file is read by another process, behind walls ([`crate::files`]). This one writes: it has no network
+//! **Invariant.** What is in a file is decoded and looked at by another process, behind walls ([`crate::files`]). This one looks at the
+//! beginning of each, to tell what it is, and at the index of an MP4, to tell who can decode it; and it writes: it has no network
 //! any more, and writes nowhere but where outputs go.
 
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ use super::stills::Stills;
 use super::{Done, WrongUse, start_log, stop_on_signals, told};
 use crate::config::Config;
 use crate::emit::{JsonLines, Overwrite, Sink};
-use crate::files::behind::Behind;
+use crate::files::behind::{Behind, Heard};
 use crate::files::{Name, Start, Text, Work};
 use crate::sandbox::{Reach, Role, Walls};
 use crate::supervise::inherited;
@@ -93,7 +94,8 @@ pub(crate) fn redact(args: &RedactArgs) -> anyhow::Result<Done> {
         events,
         config: text,
         walls,
-        warned: false,
+        said: Heard::default(),
+        warned: Vec::new(),
         done: 0,
         failed: 0,
     };
@@ -128,11 +130,9 @@ fn behind_walls(plan: &Plan, wanted: bool) -> anyhow::Result<Walls> {
     let mut fill: Vec<_> = outputs().map(folder).collect();
     fill.sort_unstable();
     fill.dedup();
-    // An output may be a device or a pipe that is there.
-    let write = outputs().filter(|output| output.exists()).cloned().collect();
     inherited::close_in_children().context("looking which descriptors this program was started with failed")?;
     let mut walls = Walls::first(Role::Writer, wanted)?;
-    walls.before_others(&Reach { write, fill, ..Reach::default() })?;
+    walls.before_others(&Reach { fill, ..Reach::default() })?;
     Ok(walls)
 }
 
@@ -159,8 +159,10 @@ pub(super) struct Jobs {
     pub(super) overwrite: Overwrite,
     pub(super) events: Option<Box<dyn Sink>>,
     walls: Walls,
-    /// Whether people know which walls are missing.
-    warned: bool,
+    /// What decoders said so far.
+    said: Heard,
+    /// Missing walls that people know of.
+    warned: Vec<String>,
     pub(super) stop: Arc<AtomicBool>,
     pub(super) done: usize,
     pub(super) failed: usize,
@@ -173,10 +175,29 @@ impl Jobs {
             eprintln!("{}", told(error));
         }
         if !plan.stills.is_empty() {
-            self.redact_stills(&plan.stills)?;
+            let before = self.done + self.failed;
+            let ended = self.redact_stills(&plan.stills);
+            self.settle(ended, before + plan.stills.len())?;
         }
         if !plan.clips.is_empty() {
-            self.redact_clips(&plan.clips)?;
+            let before = self.done + self.failed;
+            let ended = self.redact_clips(&plan.clips);
+            self.settle(ended, before + plan.clips.len())?;
+        }
+        Ok(())
+    }
+
+    /// Whoever gets no decoder any more, after something was done, tells of that as well; `all` is how many files there would be.
+    fn settle(&mut self, ended: anyhow::Result<()>, all: usize) -> anyhow::Result<()> {
+        match ended {
+            Err(error) if self.done + self.failed == 0 && !self.stop.load(Ordering::Relaxed) => return Err(error),
+            Err(error) => {
+                if !self.stop.load(Ordering::Relaxed) {
+                    eprintln!("{}", told(&error));
+                }
+                self.failed += all.saturating_sub(self.done + self.failed);
+            }
+            Ok(()) => {}
         }
         Ok(())
     }
@@ -184,14 +205,11 @@ impl Jobs {
     /// Starts a process that sees what is in files.
     pub(super) fn decoder(&mut self, work: Work, foreign: &[PathBuf]) -> anyhow::Result<Behind> {
         let start = Start { config: self.config.clone(), work, walls: self.walls.wanted() };
-        let behind = Behind::start(&start, foreign, &self.stop)?;
-        if !std::mem::replace(&mut self.warned, true) {
-            let mut missing = self.walls.missing().to_vec();
-            missing.extend_from_slice(behind.walls_missing());
-            missing.sort_unstable();
-            missing.dedup();
-            for wall in missing {
+        let behind = Behind::start(&start, foreign, &self.stop, &self.said)?;
+        for wall in self.walls.missing().iter().chain(behind.walls_missing()) {
+            if !self.warned.contains(wall) {
                 eprintln!("frostglass: WARNING: walls that do not stand: {wall}");
+                self.warned.push(wall.clone());
             }
         }
         Ok(behind)

@@ -1,7 +1,8 @@
 //! Pictures: one conversation with the decoder and one file each, several side by side.
 //!
 //! **Invariant.** A picture that could not be read whole or not be inspected has no output at all. One at which the decoder comes
-//! to an end spoils no other: those that were in work beside it are tried again, each by itself.
+//! to an end spoils no other: those that were in work beside it are tried again, each by itself. One that says what can not be is
+//! asked nothing more.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -58,15 +59,19 @@ impl Stills<'_> {
             let mut behind = decoder(workers)?;
             let fell = self.side_by_side(left, workers, &behind, &mut done);
             left = fell.left;
+            let came_to_an_end = |job: &Job, behind: &mut Behind, done: &mut dyn FnMut(&Job, anyhow::Result<Still>)| {
+                self.bar.inc(1);
+                done(job, Err(came_to_an_end(job, behind)));
+            };
             if let [job] = fell.beside[..] {
-                done(job, Err(came_to_an_end(job, &mut behind)));
+                came_to_an_end(job, &mut behind, &mut done);
                 continue;
             }
             drop(behind);
             for job in fell.beside {
                 let mut behind = decoder(1)?;
                 if !self.side_by_side(vec![job], 1, &behind, &mut done).beside.is_empty() {
-                    done(job, Err(came_to_an_end(job, &mut behind)));
+                    came_to_an_end(job, &mut behind, &mut done);
                 }
             }
         }
@@ -99,7 +104,7 @@ impl Stills<'_> {
                         && let Ok(job) = jobs.recv()
                     {
                         let became = self.one(job, behind);
-                        if matches!(became, Err(ref error) if is_gone(error)) {
+                        if matches!(became, Err(ref error) if error.is::<Broken>()) {
                             fell.store(true, Ordering::Relaxed);
                         }
                         if done.send((job, became)).is_err() {
@@ -187,3 +192,7 @@ fn own_kind(container: StillContainer) -> PictureKind {
         StillContainer::Webp => PictureKind::Webp,
     }
 }
+
+#[cfg(test)]
+#[path = "stills_tests.rs"]
+mod tests;

@@ -6,7 +6,7 @@
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use frostglass_vault::{Format, RedactedFrame, Size};
 use serde::{Deserialize, Serialize};
@@ -72,10 +72,16 @@ pub(crate) struct Done {
 
 /// A side that waits looks so often whether it should go on.
 const TICK: Duration = Duration::from_millis(200);
-/// Letters of a sentence from the decoder that people see.
+/// Letters of a sentence from the decoder that people see: a name may have this many.
 const LONGEST_WORDS: usize = 4000;
-/// Notes about a file that people see.
-const MOST_NOTES: usize = 20;
+/// Notes about a file that people see, and letters of one.
+const MOST_NOTES: usize = 6;
+const LONGEST_NOTE: usize = 300;
+/// Events that may come between two frames: of each thing that moves, in each of them.
+const MOST_EVENTS: usize = 200;
+/// A decoder that says nothing for so long has a fault that it does not know of. Before the first frame of a clip it looks at all that
+/// it looks ahead.
+const PATIENCE: Duration = Duration::from_secs(1800);
 
 impl Frames {
     pub(crate) fn clip(format: Format, rate: Option<Rate>, expected: Option<u64>) -> Option<Self> {
@@ -197,6 +203,10 @@ pub(crate) struct Conversation {
     wire: Wire,
     ring: Option<(RingReader, Format)>,
     buffers: Buffers,
+    /// Events since the last frame.
+    events: usize,
+    /// Whether it is waited for no longer than [`PATIENCE`].
+    hurried: bool,
 }
 
 /// What the decoder said, as far as it can be.
@@ -219,14 +229,18 @@ pub(crate) enum Broken {
     /// Somebody wants it to be over.
     #[error("interrupted")]
     Interrupted,
+    /// The decoder is there, and does nothing.
+    #[error("the process that read it said nothing for {} minutes", PATIENCE.as_secs() / 60)]
+    Silent,
     /// The decoder was taken over, or has a fault.
     #[error("the process that read it said what can not be ({0})")]
     Nonsense(&'static str),
 }
 
 impl Conversation {
-    pub(crate) fn new(wire: Wire) -> Self {
-        Self { wire, ring: None, buffers: Buffers::default() }
+    /// `hurried`: whether the decoder has all that it needs, so that it can not be silent for ever.
+    pub(crate) fn new(wire: Wire, hurried: bool) -> Self {
+        Self { wire, ring: None, buffers: Buffers::default(), events: 0, hurried }
     }
 
     /// Waits for what the decoder says next.
@@ -234,7 +248,11 @@ impl Conversation {
     /// # Errors
     /// When nothing more will come, nothing sensible, or nobody waits any more.
     pub(crate) fn next(&mut self, stop: &AtomicBool) -> Result<Said, Broken> {
+        let since = Instant::now();
         let mut record = loop {
+            if self.hurried && since.elapsed() > PATIENCE {
+                return Err(Broken::Silent);
+            }
             if stop.load(Ordering::Relaxed) {
                 return Err(Broken::Interrupted);
             }
@@ -256,12 +274,19 @@ impl Conversation {
                 self.ring = Some((ring.ok_or(Broken::Nonsense("no memory of such frames"))?, format));
                 opened.notes.truncate(MOST_NOTES);
                 for note in &mut opened.notes {
-                    *note = words(note);
+                    *note = words(&note.chars().take(LONGEST_NOTE).collect::<String>());
                 }
                 Said::Opened(opened)
             }
-            Told::Frame => Said::Frame(self.frame()?),
-            Told::Event(event) if event.is_plausible() => Said::Event(event),
+            Told::Frame => {
+                self.events = 0;
+                Said::Frame(self.frame()?)
+            }
+            // Of a file there is nothing else to tell.
+            Told::Event(event @ Event::Motion(_)) if event.is_plausible() && self.events < MOST_EVENTS => {
+                self.events += 1;
+                Said::Event(event)
+            }
             Told::Event(_) => return Err(Broken::Nonsense("an event that can not be")),
             Told::Done(Done { faces, cut }) => Said::Done(Done { faces, cut: cut.as_deref().map(words) }),
             Told::Failed { why } => Said::Failed(words(&why)),

@@ -23,7 +23,7 @@ fn masked(sequence: u64) -> RedactedFrame {
 
 fn pair() -> (Wire, Conversation) {
     let (decoder, writer) = Wire::pair().unwrap();
-    (decoder, Conversation::new(writer))
+    (decoder, Conversation::new(writer, true))
 }
 
 /// A writer that takes its time gets each frame, and the last word behind all of them.

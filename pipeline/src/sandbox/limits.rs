@@ -52,6 +52,10 @@ pub(super) fn no_capabilities(kept: CapabilitySet) -> Result<(), String> {
 
 /// Descriptors that a pixel process may have: some ten, and what the engine's threads wait on.
 const DESCRIPTORS: u64 = 256;
+/// What a decoder needs for four pictures at a time, or a clip that ffmpeg reads.
+const FEW_DESCRIPTORS: u64 = 48;
+/// Bytes of the ring of the largest clip that is taken.
+const LARGEST_RING: u64 = 640 << 20;
 /// Bytes of address space: a bomb in a picture ends the process and not the machine. (A 100-megapixel frame with both networks
 /// takes some 3 GB, reserved stacks and arenas of threads not counted.)
 const ADDRESS_SPACE: u64 = 16 << 30;
@@ -59,13 +63,14 @@ const ADDRESS_SPACE: u64 = 16 << 30;
 /// No file grows by this process (what it says goes to pipes), descriptors and memory end somewhere.
 pub(super) fn no_growth() -> Result<(), String> {
     at_most(Resource::Fsize, 0)?;
-    no_endless_memory()
+    at_most(Resource::Nofile, DESCRIPTORS)?;
+    at_most(Resource::As, ADDRESS_SPACE)
 }
 
-/// Descriptors and memory end somewhere. Memory that is shared counts as a file, so that files may grow: who makes such memory
-/// has no others.
+/// The same for who makes memory to hand frames over in, which counts as a file, and need not be among its addresses.
 pub(super) fn no_endless_memory() -> Result<(), String> {
-    at_most(Resource::Nofile, DESCRIPTORS)?;
+    at_most(Resource::Fsize, LARGEST_RING)?;
+    at_most(Resource::Nofile, FEW_DESCRIPTORS)?;
     at_most(Resource::As, ADDRESS_SPACE)
 }
 

@@ -1,7 +1,8 @@
-//! One process that the supervisor started: its conversation, its standard error, its end.
+//! One process that the supervisor or `redact` started: its conversation, its standard error, its end.
 //!
 //! **Invariant.** A child gets its socket as standard input, a pipe as standard error, and as standard output,
-//! if it is the front, the program's own, if it is the pixel process, a pipe for its counters; every other descriptor closes when
+//! if it is the front, the program's own, if it is the pixel process, a pipe for its counters,
+//! and nothing if it is a decoder; every other descriptor closes when
 //! it is executed, those included that this program was started with (`inherited`). It is in a process group of its own, so that Ctrl-C reaches the supervisor alone, and it ends when the
 //! conversation does, and by no signal but those that cannot be refused; what it started itself ends with it.
 
@@ -262,10 +263,17 @@ impl Flow {
     }
 }
 
+/// Ends of lines, and what turns the direction of writing.
+const TURNS: [char; 13] = [
+    '\u{200e}', '\u{200f}', '\u{2028}', '\u{2029}', '\u{202a}', '\u{202b}', '\u{202c}', '\u{202d}', '\u{202e}',
+    '\u{2066}', '\u{2067}', '\u{2068}', '\u{2069}',
+];
+
 /// A line for a terminal: a hostile process must not be able to drive it.
 pub(crate) fn printable(line: &[u8]) -> String {
     let line = String::from_utf8_lossy(line);
-    line.chars().map(|letter| if letter.is_control() && letter != '\t' { '\u{fffd}' } else { letter }).collect()
+    let drives = |letter: char| letter.is_control() && letter != '\t' || TURNS.contains(&letter);
+    line.chars().map(|letter| if drives(letter) { '\u{fffd}' } else { letter }).collect()
 }
 
 #[cfg(test)]
@@ -286,6 +294,7 @@ mod tests {
     #[test]
     fn a_line_cannot_drive_the_terminal() {
         assert_eq!(printable(b"\x1b[2Jred\r\tok \xff"), "\u{fffd}[2Jred\u{fffd}\tok \u{fffd}");
+        assert_eq!(printable("a\u{202e}b\u{2028}c".as_bytes()), "a\u{fffd}b\u{fffd}c");
         assert_eq!(printable("größer · 3 °C".as_bytes()), "größer · 3 °C");
     }
 }
