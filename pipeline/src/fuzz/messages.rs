@@ -1,6 +1,7 @@
 //! The laws of what the processes tell one another: what is taken is in its bounds, and nothing waits or piles up.
 
 use std::os::fd::AsFd;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use frostglass_vault::{Format, Matrix, Range, Size};
@@ -8,6 +9,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
 use crate::capture::{LONGEST_SIDE, MOST_PIXELS};
 use crate::event::{Event, Health, Motion};
+use crate::files::conversation::{Broken, Conversation, Done, Frames, Opened, Said, Telling};
 use crate::hatch::Buffers;
 use crate::hatch::ring::RingWriter;
 use crate::hatch::shared::{FrontEnd, SharedFront};
@@ -32,6 +34,11 @@ pub(super) const WORDS: &[&[u8]] = &[
     b"\"stop\"",
     b"\"rate\":[1,0]",
     b"\"walls_missing\":[\"\"]",
+    b"{\"Opened\":{\"frames\":{\"Still\":{\"size\":[1,1],\"container\":\"Png\"}},\"notes\":[\"\"]}}",
+    b"\"Frame\"",
+    b"{\"Done\":{\"faces\":0,\"cut\":\"\"}}",
+    b"{\"Failed\":{\"why\":\"",
+    b"{\"Event\":",
     b"\n",
     b"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
 ];
@@ -42,6 +49,43 @@ pub(super) fn judge(bytes: &[u8]) {
         of_the_supervisor(record);
     }
     of_the_hatch(bytes);
+    of_a_file(bytes);
+}
+
+/// What the writer takes from the decoder of a file.
+fn of_a_file(bytes: &[u8]) {
+    let (hostile, ours) = Wire::pair().unwrap();
+    let format = Format::video(Size::new(16, 16), Matrix::Bt601, Range::Full);
+    let frames = Frames::clip(format, None, None).unwrap();
+    let mut talk = Conversation::new(ours, true);
+    let begun = Telling::begin(&hostile, Opened { frames, notes: Vec::new() }).unwrap();
+    for record in bytes.split(|&byte| byte == b'\n').filter(|record| !record.is_empty()) {
+        if rustix::io::write(hostile.as_fd(), record).is_err() {
+            break;
+        }
+    }
+    drop(begun);
+    drop(hostile);
+    let never = AtomicBool::new(false);
+    let mut opened = 0;
+    let end = loop {
+        match talk.next(&never) {
+            Ok(Said::Opened(_)) => opened += 1,
+            Ok(Said::Frame(_)) => panic!("a frame that nobody wrote"),
+            Ok(Said::Event(event)) => {
+                assert!(matches!(event, Event::Motion(_)));
+                is_in_bounds(&event);
+            }
+            Ok(Said::Done(Done { faces: _, cut })) => assert!(cut.is_none_or(|cut| is_words(&cut))),
+            Ok(Said::Failed(why)) => assert!(is_words(&why)),
+            Err(end) => break end,
+        }
+    };
+    assert!(opened == 1 && matches!(end, Broken::Gone | Broken::Nonsense(_)), "{opened} files, {end}");
+}
+
+fn is_words(text: &str) -> bool {
+    text.chars().count() <= 4000 && text.chars().all(|letter| letter == '\t' || !letter.is_control())
 }
 
 /// What the front takes out of the hatch.
