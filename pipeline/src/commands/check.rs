@@ -1,20 +1,25 @@
 //! `frostglass check`: proves a config, and says in plain words what it does.
 //!
 //! **Invariant.** What it calls good, `run` does not refuse: the networks are loaded and prove themselves here as there. A camera
-//! that is not plugged in at the moment is said, and is no fault of the config; nor are walls that this machine has not.
+//! that is not plugged in at the moment is said, and is no fault of the config; nor are walls that this machine has not, if it has
+//! those without which `run` refuses.
 
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
 use frostglass_models::NetworkFile;
+use frostglass_vault::{Format, Matrix, Range, Size};
 
 use super::networks::{Medium, Networks, detail, face_networks};
 use super::redact::plural;
 use super::{Done, WALLS};
+use crate::capture::camera::find::is_device;
 use crate::config::{CameraSource, Config};
+use crate::path::Frames;
 use crate::record::Log;
 use crate::record::log::Found;
 use crate::sandbox::{Reach, Role, Walls};
@@ -65,7 +70,7 @@ pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<Done> {
         _ => String::new(),
     };
     let (record, recorded) = record(&config);
-    let walls = walls();
+    let (walls, can_stand) = walls(&config);
     let text = format!("{described}{record}Looks: {}\n{walls}{missing}{refusal}", looks.to_lowercase());
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         // Whoever read the beginning had enough of it, as `head` does.
@@ -73,7 +78,8 @@ pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<Done> {
         written => written.context("standard output")?,
     }
     Networks::find(&config, Medium::Live)?.inspector(1)?;
-    Ok(if refused.is_some() || !recorded || !config.not_yet().is_empty() { Done::InPart } else { Done::Whole })
+    let refuses = refused.is_some() || !recorded || !can_stand || !config.not_yet().is_empty();
+    Ok(if refuses { Done::InPart } else { Done::Whole })
 }
 
 /// Where the record goes, in words, and whether it can be written. Nothing is made for that.
@@ -90,21 +96,41 @@ fn record(config: &Config) -> (String, bool) {
     }
 }
 
-/// What this machine's walls are, tried in a process that ends behind them.
-fn walls() -> String {
+/// What this machine's walls are, tried in a process that ends behind them; and whether enough of them can stand.
+fn walls(config: &Config) -> (String, bool) {
     let tried = Command::new("/proc/self/exe").arg(WALLS).stdin(Stdio::null()).output();
     let missing = match &tried {
         Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).into_owned(),
         Ok(output) => {
             let (why, how) = (String::from_utf8_lossy(&output.stderr), output.status);
-            return format!("Walls: NONE CAN STAND ({how}): {}\n", why.trim().trim_start_matches("frostglass: "));
+            let why = why.trim().trim_start_matches("frostglass: ");
+            return (format!("Walls: NONE CAN STAND ({how}): {why}\n"), false);
         }
-        Err(error) => return format!("Walls: not tried: starting this program again failed: {error}\n"),
+        Err(error) => return (format!("Walls: not tried: starting this program again failed: {error}\n"), true),
     };
+    let missing: Vec<_> = missing.lines().map(str::to_owned).chain(unlocked_memory(config)).collect();
     if missing.is_empty() {
-        return "Walls: all of them stand on this machine\n".to_owned();
+        return ("Walls: all of them stand on this machine\n".to_owned(), true);
     }
-    missing.lines().map(|wall| format!("Walls: MISSING {wall}\n")).collect()
+    (missing.iter().map(|wall| format!("Walls: MISSING {wall}\n")).collect(), true)
+}
+
+/// What keeps the frames of the camera that the config asks for from being locked in memory, if anything does. How large those of a
+/// clip are is not known here.
+fn unlocked_memory(config: &Config) -> Option<String> {
+    match &config.camera.source {
+        Some(CameraSource::Path(path)) if !is_device(path) => return None,
+        Some(_) => {}
+        None => return None,
+    }
+    let camera = &config.camera;
+    let format = Format::video(Size::new(camera.width, camera.height), Matrix::Bt601, Range::Limited);
+    let frame_time = Duration::from_secs(1) / camera.fps.max(1);
+    match Frames::guarded(format, &super::live_limits(config, frame_time)) {
+        Ok((_, Ok(()))) => None,
+        Ok((_, Err(why))) => Some(format!("locked memory: {why}")),
+        Err(error) => Some(format!("memory for frames: {error}")),
+    }
 }
 
 /// The process that [`walls`] starts: goes through all that a pixel process does, and tells what does not stand.

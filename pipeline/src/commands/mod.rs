@@ -49,7 +49,7 @@ Examples:
   frostglass devices                              which cameras are there?
   frostglass check --config camera.toml           what would this config hide?
   frostglass run --config camera.toml             the camera, until Ctrl-C
-  frostglass verify policy.jsonl                  is the record of what was hidden whole?
+  frostglass verify policy.jsonl --key KEY.pub    is the record of what was hidden whole?
 
 Whatever cannot be inspected is masked whole, or not written at all; it never leaves as it was.";
 

@@ -190,16 +190,15 @@ impl Jobs {
     /// Whoever gets no decoder any more, after something was done, tells of that as well; `all` is how many files there would be.
     fn settle(&mut self, ended: anyhow::Result<()>, all: usize) -> anyhow::Result<()> {
         match ended {
-            Err(error) if self.done + self.failed == 0 && !self.stop.load(Ordering::Relaxed) => return Err(error),
-            Err(error) => {
-                if !self.stop.load(Ordering::Relaxed) {
-                    eprintln!("{}", told(&error));
-                }
+            // What was not begun did not fail; that it was interrupted is told at the end.
+            Err(_) if self.stop.load(Ordering::Relaxed) => Ok(()),
+            Err(error) if self.done + self.failed > 0 => {
+                eprintln!("{}", told(&error));
                 self.failed += all.saturating_sub(self.done + self.failed);
+                Ok(())
             }
-            Ok(()) => {}
+            ended => ended,
         }
-        Ok(())
     }
 
     /// Starts a process that sees what is in files.

@@ -25,20 +25,21 @@ pub(crate) struct VerifyArgs {
     #[arg(value_name = "LOG")]
     log: PathBuf,
     /// The key that has to have signed it: its .pub file, or the 64 digits in that. Left out, it is the one that lies beside the
-    /// record, where whoever can exchange the record can exchange it, too
+    /// record, or else the one that its first line names: whoever can exchange the record can exchange those, too
     #[arg(long, value_name = "PUBLIC")]
     key: Option<String>,
 }
 
 pub(crate) fn verify(args: &VerifyArgs) -> anyhow::Result<Done> {
     let log = args.log.display();
-    let (key, whose) = key(args)?;
+    let (key, from, whose) = key(args)?;
     let record = File::open(&args.log).with_context(|| format!("{log}: opening the record failed"))?;
     let (done, data) = match prove(record, key) {
         Ok(told) => {
             tell(&args.log, &told, &whose);
             let mut data = serde_json::to_value(&told)?;
             data["whole"] = true.into();
+            data["key_from"] = from.into();
             (Done::Whole, data)
         }
         Err(VerifyError::Read(error)) => {
@@ -61,20 +62,20 @@ pub(crate) fn verify(args: &VerifyArgs) -> anyhow::Result<Done> {
     Ok(done)
 }
 
-/// The key that has to have signed it, and what to call it; `None` when only the record itself names one.
-fn key(args: &VerifyArgs) -> anyhow::Result<(Option<PublicKey>, String)> {
+/// The key that has to have signed it, where it comes from, and what to call it; `None` when only the record itself names one.
+fn key(args: &VerifyArgs) -> anyhow::Result<(Option<PublicKey>, &'static str, String)> {
     if let Some(given) = &args.key {
         let read = PublicKey::from_digits(given).map_or_else(|| PublicKey::read(Path::new(given)), Ok);
         let key = read.map_err(|error| {
             WrongUse(format!("--key {given}: expected the .pub file of a record, or its 64 digits ({error})"))
         })?;
-        return Ok((Some(key), "the key that was given".to_owned()));
+        return Ok((Some(key), "given", "the key that was given".to_owned()));
     }
     let Place { public, .. } = Place::of(&args.log);
     match PublicKey::read(&public) {
-        Ok(key) => Ok((Some(key), format!("the key beside it, {}", public.display()))),
+        Ok(key) => Ok((Some(key), "beside", format!("the key beside it, {}", public.display()))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Ok((None, "the key that its first line names; name one that you trust with --key".to_owned()))
+            Ok((None, "itself", "the key that its first line names; name one that you trust with --key".to_owned()))
         }
         Err(error) => Err(error)
             .with_context(|| format!("{}: reading the public key failed; name one with --key", public.display())),
@@ -82,7 +83,8 @@ fn key(args: &VerifyArgs) -> anyhow::Result<(Option<PublicKey>, String)> {
 }
 
 fn tell(log: &Path, told: &Told, whose: &str) {
-    let Told { lines, first, last, hash, key, torn, torn_at_the_end, policies } = told;
+    let Told { lines, first, last, hash, key, torn, torn_at_the_end, ended, starts, faults, walls_missing, policies } =
+        told;
     // What a stranger signed may hold anything.
     let [first, last] = [first, last].map(|time| event::plain(time));
     eprintln!("{}: whole, {} from {first} to {last}, signed by {whose}:", log.display(), plural(*lines, "line"));
@@ -96,6 +98,16 @@ fn tell(log: &Path, told: &Told, whose: &str) {
             "  {from} to {until}: {at_least}{} left, {} of them wholly masked; hidden: {hides} (config {config:.12}…)",
             plural(frames.out, "frame"),
             frames.masked
+        );
+    }
+    let (starts, faults) = (plural(*starts, "start"), plural(*faults, "fault"));
+    eprintln!("  {starts}; {faults}, at each of which everything was masked until a line tells of more");
+    for wall in walls_missing {
+        eprintln!("  a wall that was missing at some time: {}", event::plain(wall));
+    }
+    if !ended {
+        eprintln!(
+            "  its last line is no stop: it is still written, the run was killed, or its end is cut off; what left since is not counted"
         );
     }
     if !torn.is_empty() {

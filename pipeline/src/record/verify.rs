@@ -9,7 +9,7 @@ use std::io::{self, BufRead, Read};
 use serde::Serialize;
 
 use super::key::PublicKey;
-use super::line::{self, Entry, Frames, Line, Torn};
+use super::line::{self, Entry, Frames, Line, Reason, Torn};
 use super::tail::{MOST_TORN, Tail};
 
 /// What a whole record tells.
@@ -29,9 +29,21 @@ pub(crate) struct Told {
     pub(crate) torn: Vec<u64>,
     /// Bytes at the end that are no whole line.
     pub(crate) torn_at_the_end: u64,
+    /// Whether the last line tells that the run, or this record, is over. If not it is still written, the run was killed, or the
+    /// end is cut off: what left since then is not counted.
+    pub(crate) ended: bool,
+    /// Lines that tell of a start,
+    pub(crate) starts: u64,
+    /// and of a fault, at which everything was masked.
+    pub(crate) faults: u64,
+    /// Each wall that was missing at some time.
+    pub(crate) walls_missing: Vec<String>,
     /// What was hidden, one after the other.
     pub(crate) policies: Vec<Span>,
 }
+
+/// More names of walls than there can be are not kept.
+const MOST_WALLS: usize = 100;
 
 /// The time for which one config was in force.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -176,8 +188,20 @@ impl Reading {
             // Of the first line; the others were told before they were taken.
             torn: torn.then_some(self.number).into_iter().collect(),
             torn_at_the_end: 0,
+            ended: false,
+            starts: 0,
+            faults: 0,
+            walls_missing: Vec::new(),
             policies: Vec::new(),
         });
+        told.ended = matches!(entry.reason, Reason::Stop | Reason::End);
+        told.starts += u64::from(entry.reason == Reason::Start);
+        told.faults += u64::from(entry.reason == Reason::Fault);
+        for wall in &entry.walls.missing {
+            if told.walls_missing.len() < MOST_WALLS && !told.walls_missing.contains(wall) {
+                told.walls_missing.push(wall.clone());
+            }
+        }
         told.lines += 1;
         told.last.clone_from(time);
         told.hash.clone_from(&self.tail.previous);

@@ -77,6 +77,7 @@ fn a_whole_record_tells_what_left_under_which_policy() {
     assert_eq!((told.lines, told.torn.len(), told.torn_at_the_end), (6, 0, 0));
     assert_eq!((told.first.as_str(), told.last.as_str()), ("2026-11-23T18:00:00.000Z", "2026-11-23T19:00:00.000Z"));
     assert_eq!(told.hash, crate::record::sha256(made.lines.last().unwrap()));
+    assert_eq!((told.starts, told.faults, told.ended, proved(&five().bytes()).ended), (1, 1, false, true));
     assert_eq!(told.key, key(7).public().to_string());
     let [before, after] = told.policies.as_slice() else { panic!("{:?}", told.policies) };
     assert_eq!(before.frames, Frames { out: 220, masked: 33 + 10 + 16 + 13, at_least: true });

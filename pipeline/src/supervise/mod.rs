@@ -192,6 +192,9 @@ impl Supervisor {
                 self.pixel.stand(Instant::now());
                 self.camera = camera.filter(|camera| is_identity(camera)).or(self.camera.take());
                 self.hatch = Some(Ends::new(ends, format));
+                for wall in walls_missing.iter().take(MOST_MESSAGES) {
+                    tracing::warn!("walls that do not stand: {}", crate::event::plain(wall));
+                }
                 self.note_standing(walls_missing);
                 self.introduce();
             }
