@@ -105,7 +105,8 @@ proptest! {
         }
     }
 
-    /// One way after the other, it is what the resizer itself makes of both.
+    /// One way after the other, it is what the resizer itself makes of both. Halves and thirds are left out: those are the mean
+    /// of each square, which is no triangle.
     #[test]
     fn two_steps_give_what_one_would(
         width in 40u32..300, height in 40u32..300, input in 1u32..12, seed: u32,
@@ -123,6 +124,10 @@ proptest! {
         let mut zooms = Vec::new();
         crate::zoom::looks(size, &[area], &mut zooms);
         looks.extend(zooms);
+        looks.retain(|look| {
+            let (region, content) = (look.region(), look.content());
+            (2..=3).all(|n| (region.width(), region.height()) != (n * content.width, n * content.height))
+        });
         for look in looks {
             let [luma, ..] = shrunk(&picture, &look);
             let (region, content) = (look.region(), look.content());
