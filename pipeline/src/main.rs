@@ -18,7 +18,7 @@ fn main() -> ExitCode {
         Ok(Done::InPart) => ExitCode::FAILURE,
         Ok(Done::With(code)) => code,
         Err(error) if error.is::<commands::WrongUse>() => {
-            eprintln!("frostglass: {error:#}");
+            eprintln!("{}", commands::told(&error));
             ExitCode::from(2)
         }
         Err(error) => {

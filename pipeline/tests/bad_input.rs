@@ -45,6 +45,19 @@ fn what_is_no_whole_picture_is_named_and_has_no_output() {
     }
 }
 
+/// Whoever names a file that somebody else redacts does not get to write on the terminal of that one.
+#[test]
+fn a_files_name_does_not_drive_the_terminal() {
+    let (from, to) = (folder(), folder());
+    let name = |number: u32| from.path().join(format!("{number}\u{1b}[2J\u{202e}.png"));
+    scene(48, 40, 1).save(name(1)).unwrap();
+    let whole = std::fs::read(name(1)).unwrap();
+    std::fs::write(name(2), &whole[..whole.len() / 2]).unwrap();
+    let told = told(&frostglass().arg("redact").arg(from.path()).arg("-o").arg(to.path()).assert().code(1));
+    assert!(told.contains("1\u{fffd}[2J\u{fffd}.png →") && told.contains("2\u{fffd}[2J"), "{told}");
+    assert!(!told.contains(['\u{1b}', '\u{202e}']), "{told:?}");
+}
+
 #[test]
 fn one_bad_file_in_a_folder_of_a_hundred_spoils_no_other() {
     let (from, to) = (folder(), folder());

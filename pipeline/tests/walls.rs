@@ -41,7 +41,7 @@ fn the_walls_of_each_process_stand_around_all_of_its_threads() {
     let dir = folder();
     let emit = format!("jsonl = \"events.jsonl\"\nhttp = \"127.0.0.1:0\"\n{FAST}");
     let mut run = Running::start(dir.path(), &config(&emit));
-    run.wait_for_health("inspected", 5);
+    run.wait_for_health("inspected", 1);
     let (pixel, front) = (run.part("pixel-process").unwrap(), run.part("front-process").unwrap());
     let supervisor = run.id().as_raw_nonzero().get() as u32;
     // Each filter stands behind those that were there before: the supervisor's, that of the missing call, the deadly one, the one

@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use super::plan::{Job, is_dash};
 use super::redact::{Jobs, plural, progress};
 use super::stills::came_to_an_end;
-use super::told;
+use super::{shown, told};
 use crate::capture::takes_ffmpeg;
 use crate::emit::{ClipContainer, ClipFile, Sink, Y4mStream};
 use crate::files::Work;
@@ -54,7 +54,7 @@ impl Jobs {
     }
 
     fn redact_clip(&mut self, job: &Job, mut talk: Conversation) -> anyhow::Result<()> {
-        let input = job.input.display();
+        let input = shown(&job.input);
         let nothing = || format!("{input}: nothing was written");
         let opened = match talk.next(&self.stop).with_context(nothing)? {
             Said::Opened(opened) => opened,
@@ -84,7 +84,7 @@ impl Jobs {
         let faces = plural(done.faces, "face box");
         let masked = if masked > 0 { format!(", {masked} of them wholly masked") } else { String::new() };
         let frames = plural(frames, "frame");
-        eprintln!("{input} → {}: {frames}{masked}, {faces} hidden", job.output.display());
+        eprintln!("{input} → {}: {frames}{masked}, {faces} hidden", shown(&job.output));
         done.cut.map_or(Ok(()), |cut| Err(anyhow::anyhow!(cut)))
     }
 
@@ -122,7 +122,7 @@ impl Jobs {
             return Ok(Box::new(Y4mStream::stdout(rate)?));
         }
         let container = ClipContainer::from_path(&job.output).unwrap_or_else(|| {
-            eprintln!("{}: written as MP4, whatever its name says", job.output.display());
+            eprintln!("{}: written as MP4, whatever its name says", shown(&job.output));
             ClipContainer::Mp4
         });
         let protect = std::slice::from_ref(&job.input);

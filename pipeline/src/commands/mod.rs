@@ -17,14 +17,14 @@ mod stills;
 mod verify;
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::{Parser, Subcommand};
 
 use crate::capture::starter::STARTER;
-use crate::supervise::child::DECODER;
+use crate::supervise::child::{DECODER, printable};
 pub(crate) use hides::{hides, summary, uncovered};
 pub(crate) use networks::{
     Medium, Networks, all_cores, file_limits, hidden_zones, live_limits, live_networks, policy, with_watch,
@@ -132,13 +132,20 @@ pub fn carry_out(args: Args) -> anyhow::Result<Done> {
     }
 }
 
-/// An error as people read it: config faults with their code frame, others as one sentence with its causes.
+/// An error as people read it: config faults with their code frame, others as one sentence with its causes. Names of files are
+/// part of it, and somebody else may have given them: none drives the terminal.
 #[must_use]
 pub fn told(error: &anyhow::Error) -> String {
-    match error.downcast_ref::<crate::config::ConfigError>() {
-        Some(fault) => format!("frostglass: {}", fault.rendered()),
-        None => format!("frostglass: {error:#}"),
+    if let Some(fault) = error.downcast_ref::<crate::config::ConfigError>() {
+        return format!("frostglass: {}", fault.rendered());
     }
+    let lines: Vec<_> = format!("{error:#}").split('\n').map(|line| printable(line.as_bytes())).collect();
+    format!("frostglass: {}", lines.join("\n"))
+}
+
+/// A name as people read it.
+pub(crate) fn shown(path: &Path) -> String {
+    printable(path.as_os_str().as_encoded_bytes())
 }
 
 /// Set by the first Ctrl-C or SIGTERM, to end cleanly; the second one ends the program at once.

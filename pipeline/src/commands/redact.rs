@@ -17,7 +17,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::networks::all_cores;
 use super::plan::{Job, Plan, is_dash, plan};
 use super::stills::Stills;
-use super::{Done, WrongUse, start_log, stop_on_signals, told};
+use super::{Done, WrongUse, shown, start_log, stop_on_signals, told};
 use crate::config::Config;
 use crate::emit::{JsonLines, Overwrite, Sink};
 use crate::files::behind::{Behind, Heard};
@@ -228,7 +228,7 @@ impl Jobs {
                     Ok(still) => {
                         done += 1;
                         let faces = plural(still.faces, "face");
-                        eprintln!("{} → {}: {faces} hidden", job.input.display(), job.output.display());
+                        eprintln!("{} → {}: {faces} hidden", shown(&job.input), shown(&job.output));
                         for note in still.notes {
                             eprintln!("  {note}");
                         }

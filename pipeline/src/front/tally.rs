@@ -8,6 +8,9 @@ use jiff::Timestamp;
 use crate::event::{Health, Latency as Told, written};
 use crate::metrics::Latency;
 
+/// In the place of the walls that the pixel process lacks, until one has told: silence is no promise.
+pub(super) const UNKNOWN: &str = "those of the pixel process: not known yet";
+
 /// What is added up.
 pub(super) struct Tally {
     /// Of the pixel processes that are gone.
@@ -20,7 +23,10 @@ pub(super) struct Tally {
     missed: u64,
     refused: u64,
     restarts: u64,
+    /// Of the front.
     walls_missing: Vec<String>,
+    /// Of the pixel process that told last.
+    told_missing: Option<Vec<String>>,
     latency: Latency,
 }
 
@@ -36,6 +42,7 @@ impl Tally {
             refused: 0,
             restarts: 0,
             walls_missing,
+            told_missing: None,
             latency: Latency::default(),
         }
     }
@@ -56,6 +63,7 @@ impl Tally {
 
     /// What the pixel process says of itself.
     pub(super) fn health(&mut self, health: Health) {
+        self.told_missing = Some(health.walls_missing.clone());
         self.now = health;
     }
 
@@ -88,7 +96,7 @@ impl Tally {
             tracing::debug!("{refused} messages of the pixel process were no events, or too many");
         }
         let mut walls_missing = self.walls_missing.clone();
-        walls_missing.extend(self.now.walls_missing.iter().cloned());
+        walls_missing.extend(self.told_missing.clone().unwrap_or_else(|| vec![UNKNOWN.to_owned()]));
         walls_missing.sort_unstable();
         walls_missing.dedup();
         let health = Health {
@@ -148,20 +156,26 @@ mod tests {
             out: 999,
             proved: 10 * frames_in,
             refuted: frames_in / 7,
+            walls_missing: vec!["an own network".to_owned()],
             ..empty()
         };
+        assert_eq!(tally.tell((0, 0), 0, None, Timestamp::UNIX_EPOCH).walls_missing, ["seccomp", UNKNOWN]);
         tally.health(life(100));
         (0..90).for_each(|number| tally.frame(number % 9 == 0));
         let told = tally.tell((1, 0), 2, Some(41.5), Timestamp::UNIX_EPOCH);
         assert_eq!((told.frames_in, told.inspected, told.out, told.masked, told.replaced), (100, 50, 90, 10, 3));
         assert_eq!(told.temperature_c, Some(41.5));
         tally.bury((1, 0));
-        assert_eq!(tally.tell((0, 0), 2, None, Timestamp::UNIX_EPOCH).frames_in, 100);
+        let told = tally.tell((0, 0), 2, None, Timestamp::UNIX_EPOCH);
+        assert_eq!(
+            (told.frames_in, told.walls_missing),
+            (100, vec!["an own network".to_owned(), "seccomp".to_owned()])
+        );
         tally.health(life(7));
         tally.restarts(1);
         let told = tally.tell((1, 0), 2, None, Timestamp::UNIX_EPOCH);
         assert_eq!((told.frames_in, told.replaced, told.restarts), (107, 4, 1));
         assert_eq!((told.proved, told.refuted), (1070, 15), "what was refuted once stays so");
-        assert_eq!(told.walls_missing, ["seccomp"]);
+        assert_eq!(told.walls_missing, ["an own network", "seccomp"]);
     }
 }

@@ -277,7 +277,7 @@ pub(crate) fn escapes() {
     let mut run = Running::start_with("/tmp/escapes", &config, |command| {
         command.env("ORT_DYLIB_PATH", engine).env(RUNTIME, real).env(ORDERS, "/tmp/orders").env(LOOT, "/tmp/loot");
     });
-    run.wait_for_health("inspected", 3);
+    run.wait_for_health("inspected", 1);
     let health = run.events().into_iter().rev().find(|event| event["type"] == "health").unwrap();
     // The guest's kernel has no name spaces of networks.
     let missing = health["walls_missing"].as_array().unwrap();
@@ -292,7 +292,7 @@ pub(crate) fn escapes() {
         run.wait_for_health("restarts", restarts + 1);
         order(Fault::None);
         let inspected = run.health("inspected").unwrap();
-        run.wait_for_health("inspected", inspected + 3);
+        run.wait_for_health("inspected", inspected + 1);
     }
     let told = run.end();
     assert!(told.matches("(SIGSYS)").count() >= Escape::DEADLY.len(), "{told}");
