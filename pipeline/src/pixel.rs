@@ -16,10 +16,10 @@ use crate::capture::Rate;
 use crate::clock::{Clock, SystemClock};
 use crate::commands::{
     Medium, Networks, all_cores, cameras, hidden_zones, live_limits, open_camera, open_foreign, policy, reach, summary,
-    with_watch,
+    takes_ffmpeg, with_watch,
 };
 use crate::config::Config;
-use crate::event::Event;
+use crate::event::{Event, Health};
 use crate::hatch::shared::{FrontEnd, Messages, SharedHatch, ToldFormat};
 use crate::metrics::Metrics;
 use crate::path::{Frames, Manners, PathError, Shared, Stages};
@@ -42,6 +42,9 @@ pub(crate) fn run(wire: Wire) -> anyhow::Result<ExitCode> {
     let counters = Arc::new(Counters::of_this_process().context("the way of counters to the supervisor")?);
     let stop = Arc::new(AtomicBool::new(false));
     let mut walls = Walls::first(Role::Pixel, start.walls)?;
+    if takes_ffmpeg(&config) {
+        walls.before_ffmpeg();
+    }
     let foreign = open_foreign(&config)?;
     walls.before_anything_from_outside(false, &cameras(&config))?;
     let networks = Networks::find(&config, Medium::Live)?;
@@ -59,6 +62,7 @@ pub(crate) fn run(wire: Wire) -> anyhow::Result<ExitCode> {
     walls.note("locked memory", locked);
     let mut reach = reach(&config);
     reach.read.extend(networks.own_files());
+    reach.cameras.extend(camera.device);
     walls.before_threads(&reach);
 
     let zones = Arc::new(Zones::new(&hidden_zones(&config), format));
@@ -77,7 +81,8 @@ pub(crate) fn run(wire: Wire) -> anyhow::Result<ExitCode> {
         walls.before_frames(&reach).map_err(|error| PathError::Walls(error.to_string()))
     });
     counters.tell_last(&shared.metrics.emit);
-    let _ = hatch.messages().send(&Event::Health(shared.metrics.health(clock.wall())));
+    let last = Health { walls_missing: walls.missing().to_vec(), ..shared.metrics.health(clock.wall()) };
+    let _ = hatch.messages().send(&Event::Health(last));
     eprintln!("frostglass: {}", summary(&shared.metrics));
     tell_end(&wire, &ran, stop.load(Ordering::Relaxed));
     match ran {
@@ -146,8 +151,7 @@ fn tell_health(
             counters.tell(&shared.metrics.emit);
             if round.is_multiple_of(2) {
                 let health = shared.metrics.health(shared.clock.wall());
-                let _ = messages
-                    .send(&Event::Health(crate::event::Health { walls_missing: walls_missing.clone(), ..health }));
+                let _ = messages.send(&Event::Health(Health { walls_missing: walls_missing.clone(), ..health }));
             }
         }
     };

@@ -271,6 +271,12 @@ impl Small {
         let done = Command::new("mount").args(options).arg(&place).output().ok()?;
         done.status.success().then_some(Self(place))
     }
+
+    /// Nothing can be written to it any more.
+    fn seal(&self) {
+        let done = Command::new("mount").args(["-o", "remount,ro"]).arg(&self.0).status().unwrap();
+        assert!(done.success());
+    }
 }
 
 impl Drop for Small {
@@ -312,4 +318,24 @@ fn a_full_disk_tears_a_line_masks_everything_and_is_told_when_there_is_room_agai
     let (code, data, text) = verify(&path, None);
     assert!(code == Some(0) && data["torn"].as_array().unwrap().len() == 1, "{text}");
     assert!(text.contains("torn by a power cut or a full disk"), "{text}");
+}
+
+#[test]
+fn a_read_only_disk_is_a_refusal_that_says_so_and_names_a_way_out() {
+    let dir = folder();
+    let small = Small::mount(dir.path().join("small"));
+    if !have("root", small.is_some()) {
+        return;
+    }
+    small.as_ref().unwrap().seal();
+    let (code, told) = Running::start(dir.path(), &config("small/policy.jsonl", "")).ends();
+    assert!(code == Some(1) && told.contains("Read-only file system"), "{code:?}: {told}");
+    assert!(told.contains("small") && told.contains("remount it for writing, or name another place"), "{told}");
+    assert!(fs::read_dir(dir.path().join("small")).unwrap().next().is_none());
+    // And pictures that can not be written are no pictures.
+    let picture = common::solvay();
+    let out = dir.path().join("small/out.jpg");
+    let run = frostglass().arg("redact").arg(picture).arg("-o").arg(out).assert().code(1);
+    let told = String::from_utf8_lossy(&run.get_output().stderr).into_owned();
+    assert!(told.contains("Read-only file system") && told.contains("out.jpg"), "{told}");
 }

@@ -1,6 +1,7 @@
 //! `frostglass check`: proves a config, and says in plain words what it does.
 //!
-//! **Invariant.** What it calls good, `run` does not refuse: the networks are loaded and prove themselves here as there. A camera
+//! **Invariant.** What it calls good, `run` does not refuse: the networks are loaded and prove themselves here as there, behind the
+//! same walls. A camera
 //! that is not plugged in at the moment is said, and is no fault of the config; nor are walls that this machine has not, if it has
 //! those without which `run` refuses.
 
@@ -34,28 +35,6 @@ pub(crate) struct CheckArgs {
 
 pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<Done> {
     let config = Config::read(&args.config)?;
-    let person = config.persons.model.file();
-    let media = [(Medium::Live, "cameras"), (Medium::Clips, "clips"), (Medium::Stills, "pictures")];
-    let mut faces: Vec<(NetworkFile, Vec<&str>)> = Vec::new();
-    for (medium, name) in media {
-        for file in face_networks(&config, medium) {
-            match faces.iter_mut().find(|(known, _)| *known == file) {
-                Some((_, on)) => on.push(name),
-                None => faces.push((file, vec![name])),
-            }
-        }
-    }
-    let networks = faces.iter().map(|(file, on)| {
-        let on = if on.len() == media.len() { String::new() } else { format!(", on {}", on.join(" and ")) };
-        network_line(file, &on)
-    });
-    let networks = networks.chain([network_line(&person, "")]).collect::<anyhow::Result<Vec<_>>>()?;
-    let looks = format!(
-        "{:?} on clips and cameras, {:?} on pictures",
-        detail(&config, Medium::Live),
-        detail(&config, Medium::Stills)
-    );
-    let described = crate::config::describe(&config, &networks);
     let missing = match &config.camera.source {
         Some(CameraSource::Path(path)) if !path.exists() => {
             format!("NOT THERE at the moment: {}; `run` would not start.\n", path.display())
@@ -71,15 +50,53 @@ pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<Done> {
     };
     let (record, recorded) = record(&config);
     let (walls, can_stand) = walls(&config);
+    if can_stand {
+        go_behind_walls()?;
+    }
+    let described = crate::config::describe(&config, &network_lines(&config)?);
+    let looks = format!(
+        "{:?} on clips and cameras, {:?} on pictures",
+        detail(&config, Medium::Live),
+        detail(&config, Medium::Stills)
+    );
     let text = format!("{described}{record}Looks: {}\n{walls}{missing}{refusal}", looks.to_lowercase());
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         // Whoever read the beginning had enough of it, as `head` does.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
         written => written.context("standard output")?,
     }
-    Networks::find(&config, Medium::Live)?.inspector(1)?;
+    if can_stand {
+        Networks::find(&config, Medium::Live)?.inspector(1)?;
+    } else {
+        eprintln!("frostglass: the networks were not tried, for they are loaded behind walls alone");
+    }
     let refuses = refused.is_some() || !recorded || !can_stand || !config.not_yet().is_empty();
     Ok(if refuses { Done::InPart } else { Done::Whole })
+}
+
+/// As the pixel process does before it loads an engine and networks: they may be hostile here as there. What does not stand was told.
+fn go_behind_walls() -> anyhow::Result<()> {
+    Walls::first(Role::Pixel, true)?.before_anything_from_outside(false, &Reach::default())?;
+    Ok(())
+}
+
+/// Which networks look at what.
+fn network_lines(config: &Config) -> anyhow::Result<Vec<String>> {
+    let media = [(Medium::Live, "cameras"), (Medium::Clips, "clips"), (Medium::Stills, "pictures")];
+    let mut faces: Vec<(NetworkFile, Vec<&str>)> = Vec::new();
+    for (medium, name) in media {
+        for file in face_networks(config, medium) {
+            match faces.iter_mut().find(|(known, _)| *known == file) {
+                Some((_, on)) => on.push(name),
+                None => faces.push((file, vec![name])),
+            }
+        }
+    }
+    let networks = faces.iter().map(|(file, on)| {
+        let on = if on.len() == media.len() { String::new() } else { format!(", on {}", on.join(" and ")) };
+        network_line(file, &on)
+    });
+    networks.chain([network_line(&config.persons.model.file(), "")]).collect()
 }
 
 /// Where the record goes, in words, and whether it can be written. Nothing is made for that.
@@ -106,7 +123,7 @@ fn walls(config: &Config) -> (String, bool) {
             let why = why.trim().trim_start_matches("frostglass: ");
             return (format!("Walls: NONE CAN STAND ({how}): {why}\n"), false);
         }
-        Err(error) => return (format!("Walls: not tried: starting this program again failed: {error}\n"), true),
+        Err(error) => return (format!("Walls: NOT TRIED: starting this program again failed: {error}\n"), false),
     };
     let missing: Vec<_> = missing.lines().map(str::to_owned).chain(unlocked_memory(config)).collect();
     if missing.is_empty() {

@@ -30,7 +30,7 @@ pub(crate) use networks::{
     Medium, Networks, all_cores, file_limits, hidden_zones, live_limits, live_networks, policy, with_watch,
 };
 pub(crate) use plan::is_dash;
-pub(crate) use run::{cameras, open_camera, open_foreign, out_of_reach_of_its_outputs, reach, servable};
+pub(crate) use run::{cameras, open_camera, open_foreign, out_of_reach_of_its_outputs, reach, servable, takes_ffmpeg};
 
 /// Decides what may leave a camera: blurs faces, paints over zones, lets out only redacted frames and motion events.
 #[derive(Debug, Parser)]

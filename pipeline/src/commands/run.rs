@@ -1,6 +1,7 @@
 //! `frostglass run`: a camera, until Ctrl-C, SIGTERM or the clip's end. And the two processes that it starts.
 
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -55,7 +56,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Done> {
 pub(crate) fn part(name: &str) -> anyhow::Result<ExitCode> {
     let socket = std::io::stdin().as_fd().try_clone_to_owned()?;
     let wire = Wire::from_descriptor(socket).map_err(|_| WrongUse(format!("{name} is started by `frostglass run`")))?;
-    leave_signals_to_others()?;
+    leave_the_terminal()?;
     match name {
         FRONT => crate::front::run(wire),
         PIXEL => crate::pixel::run(wire),
@@ -64,11 +65,13 @@ pub(crate) fn part(name: &str) -> anyhow::Result<ExitCode> {
 }
 
 /// Who ends a run signals all of its processes at once. The one that people started decides in which order they end, so that what is
-/// held and what is open is let out: its word, or its end, ends this one.
-fn leave_signals_to_others() -> anyhow::Result<()> {
+/// held and what is open is let out: its word, or its end, ends this one. In a session of its own, a process that was taken over can not
+/// type into the shell from which the program was started.
+fn leave_the_terminal() -> anyhow::Result<()> {
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
         signal_hook::flag::register(signal, Arc::default())?;
     }
+    rustix::process::setsid().context("beginning a session of its own failed")?;
     Ok(())
 }
 
@@ -76,7 +79,7 @@ fn leave_signals_to_others() -> anyhow::Result<()> {
 pub(crate) fn decoder(foreign: Vec<PathBuf>) -> anyhow::Result<Done> {
     let wire = Wire::from_descriptor(std::io::stdin().as_fd().try_clone_to_owned()?)
         .map_err(|_| WrongUse(format!("{DECODER} is started by `frostglass redact`")))?;
-    leave_signals_to_others()?;
+    leave_the_terminal()?;
     crate::files::decoder::run(&wire, foreign)?;
     Ok(Done::Whole)
 }
@@ -175,6 +178,8 @@ pub(crate) struct OpenedCamera {
     pub(crate) source: Box<dyn Source>,
     /// Finds the same camera again: its bus path.
     pub(crate) identity: Option<String>,
+    /// The kernel's number of it.
+    pub(crate) device: Option<u64>,
 }
 
 /// Opens what the config names: a camera, or a file played at its own pace.
@@ -194,7 +199,7 @@ pub(crate) fn open_camera(
             let source = turned(source, config)?;
             let clock = Arc::new(Ticking { clock: Arc::clone(&shared.clock), metrics: Arc::clone(&shared.metrics) });
             let source = Box::new(Paced::new(source, clock, Arc::clone(&shared.stop)));
-            Ok(OpenedCamera { source: counted(source, shared), identity: None })
+            Ok(OpenedCamera { source: counted(source, shared), identity: None, device: None })
         }
         _ => {
             let (clock, metrics) = (Arc::clone(&shared.clock), Arc::clone(&shared.metrics));
@@ -204,8 +209,9 @@ pub(crate) fn open_camera(
             for note in camera.notes {
                 eprintln!("{}: {note}", camera.source.path());
             }
+            let device = std::fs::metadata(camera.source.path()).ok().map(|node| node.rdev());
             let source = counted(turned(Box::new(camera.source), config)?, shared);
-            Ok(OpenedCamera { source, identity: Some(camera.identity) })
+            Ok(OpenedCamera { source, identity: Some(camera.identity), device })
         }
     }
 }
@@ -213,15 +219,21 @@ pub(crate) fn open_camera(
 /// The clip that only ffmpeg reads, with its ffmpeg started: behind walls no program can be.
 pub(crate) fn open_foreign(config: &Config) -> anyhow::Result<Option<MovingSource>> {
     match &config.camera.source {
-        Some(CameraSource::Path(path)) if !is_device(path) && capture::takes_ffmpeg(path) => {
-            open_moving(path, config).map(Some)
-        }
+        Some(CameraSource::Path(path)) if takes_ffmpeg(config) => open_moving(path, config).map(Some),
         _ => Ok(None),
     }
 }
 
-/// What a source may be that is written to when it is opened, as the kernel has it: cameras.
+/// Whether the source is a clip that only ffmpeg reads.
+pub(crate) fn takes_ffmpeg(config: &Config) -> bool {
+    matches!(&config.camera.source, Some(CameraSource::Path(path)) if !is_device(path) && capture::takes_ffmpeg(path))
+}
+
+/// What a source may be that is written to when it is opened, as the kernel has it: cameras, if it is none of files.
 pub(crate) fn cameras(config: &Config) -> Reach {
+    if matches!(&config.camera.source, Some(CameraSource::Path(path)) if !is_device(path)) {
+        return Reach::default();
+    }
     let nodes = std::fs::read_dir("/dev").into_iter().flatten().flatten();
     let videos = nodes.filter(|node| node.file_name().to_string_lossy().starts_with("video")).map(|node| node.path());
     let named = match &config.camera.source {
@@ -231,9 +243,10 @@ pub(crate) fn cameras(config: &Config) -> Reach {
     Reach { write: videos.chain(named).collect(), ..Reach::default() }
 }
 
-/// What the source opens as it goes: a folder its pictures, a repeated clip itself.
+/// What the source opens as it goes: a folder its pictures, a repeated clip itself. One that ffmpeg reads, that reads again.
 pub(crate) fn reach(config: &Config) -> Reach {
     match &config.camera.source {
+        _ if takes_ffmpeg(config) => Reach::default(),
         Some(CameraSource::Path(path)) if !is_device(path) && (config.camera.repeat || path.is_dir()) => {
             Reach { read: vec![path.clone()], reopens: true, ..Reach::default() }
         }

@@ -57,7 +57,8 @@ impl Behind {
     /// When the system starts none, or it can not work.
     pub(crate) fn start(start: &Start, foreign: &[PathBuf], stop: &AtomicBool, heard: &Heard) -> anyhow::Result<Self> {
         let mut behind = if start.walls {
-            let mut process = Child::start(Role::Decoder, foreign).context("starting the decoding process failed")?;
+            let mut process =
+                Child::start(Role::Decoder, foreign, false).context("starting the decoding process failed")?;
             let (words, over, heard) = (process.take_words(), Arc::<AtomicBool>::default(), heard.clone());
             let is_over = Arc::clone(&over);
             let relaying = move || relay(words, &is_over, &heard);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RecordError {
     /// The system refused.
-    #[error("{}: {tried} failed", path.display())]
+    #[error("{}: {tried} failed{}", path.display(), advice(source))]
     Io {
         /// What was to be done.
         tried: &'static str,
@@ -111,6 +111,17 @@ pub(crate) enum RecordError {
         /// Of the line.
         bytes: usize,
     },
+}
+
+/// What to do about what the system said.
+fn advice(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::ReadOnlyFilesystem => " (the disk is read-only: remount it for writing, or name another place)",
+        io::ErrorKind::PermissionDenied => " (this user may not: `chown` or `chmod` it, or name another place)",
+        io::ErrorKind::NotFound => " (make the folder, or name another place)",
+        io::ErrorKind::StorageFull => " (make room on the disk, or name another place)",
+        _ => "",
+    }
 }
 
 impl RecordError {

@@ -52,17 +52,27 @@ impl Place {
             let source = io::Error::from(io::ErrorKind::NotADirectory);
             return Err(RecordError::io("looking at the folder of the record", folder)(source));
         }
-        let what = if !is_own(&found) && found.uid() != 0 {
-            format!("this folder belongs to user {}", found.uid())
-        } else if found.mode() & WRITTEN_BY_OTHERS != 0 && found.mode() & STICKY == 0 {
-            format!("other users can write into this folder (mode {:04o})", found.mode() & 0o7777)
-        } else {
-            return Ok(());
-        };
-        let weaker = "somebody else could put another record and another key in the place of these";
-        let cure =
-            format!("Take the folder into possession (`chown`, `chmod go-w {}`), or name another", folder.display());
-        Err(RecordError::Exposed { path: folder.to_owned(), what, weaker, cure })
+        // Who can write into one above it can put another folder in its place.
+        let whole =
+            std::fs::canonicalize(folder).map_err(RecordError::io("looking at the folder of the record", folder))?;
+        for folder in whole.ancestors() {
+            let found =
+                std::fs::metadata(folder).map_err(RecordError::io("looking at the folder of the record", folder))?;
+            let what = if !is_own(&found) && found.uid() != 0 {
+                format!("this folder belongs to user {}", found.uid())
+            } else if found.mode() & WRITTEN_BY_OTHERS != 0 && found.mode() & STICKY == 0 {
+                format!("other users can write into this folder (mode {:04o})", found.mode() & 0o7777)
+            } else {
+                continue;
+            };
+            let weaker = "somebody else could put another record and another key in the place of these";
+            let cure = format!(
+                "Take the folder into possession (`chown`, `chmod go-w {}`), or name another place",
+                folder.display()
+            );
+            return Err(RecordError::Exposed { path: folder.to_owned(), what, weaker, cure });
+        }
+        Ok(())
     }
 
     /// Whether files can be made in the folder, as far as that can be known without making one.

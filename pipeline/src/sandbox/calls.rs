@@ -58,6 +58,7 @@ pub(super) const NEVER: &[Call] = calls![
     mount 165 40, umount2 166 39, pivot_root 155 41, move_mount 429 429, open_tree 428 428, fsopen 430 430,
     fsmount 432 432, mount_setattr 442 442, chroot 161 51, setns 308 268, init_module 175 105, finit_module 313 273,
     delete_module 176 106, kexec_load 246 104, kexec_file_load 320 294, reboot 169 142, swapon 167 224,
+    swapoff 168 225, syslog 103 116, sethostname 170 161, setdomainname 171 162, vhangup 153 58,
     open_by_handle_at 304 265, quotactl 179 60, acct 163 89, settimeofday 164 170, clock_settime 227 112,
     adjtimex 159 171, clock_adjtime 305 266, iopl 172 -, ioperm 173 -, personality 135 92,
 ];
@@ -98,16 +99,27 @@ pub(super) enum Misuse {
 const FAST_OPEN: u32 = 0x2000_0000;
 /// `CLONE_THREAD`: without it, it is another process.
 const THREAD: u32 = 0x1_0000;
-/// `SOCK_DGRAM`; the kinds of sockets stand below the flags that may be beside them.
-const DATAGRAM: u32 = 2;
+/// The kinds of sockets stand below the flags that may be beside them.
 const KINDS: u32 = 0xf;
+/// Of a request, which is the whole argument.
+const ALL: u32 = u32::MAX;
 
-/// Misuses that end each process but the supervisor. A datagram needs no connection to reach whoever listens on this machine.
+/// Misuses that end each process but the supervisor. A datagram needs no connection to reach whoever listens on this machine, and
+/// of a pair of local sockets the kernel makes datagrams when `SOCK_RAW` is asked for, too. A request to a terminal types into the
+/// shell that started the program (`TIOCSTI`, `TIOCLINUX`), or takes the terminal from it (`TIOCSCTTY`, `TIOCSPGRP`, `TIOCCONS`,
+/// `TIOCSETD`).
 pub(super) const MISUSES: &[(Call, &[Misuse])] = calls_with![
     clone 56 220 &[Misuse::Bits(0, THREAD, 0)],
     sendto 44 206 &[Misuse::Set(4), Misuse::Bits(3, FAST_OPEN, FAST_OPEN)],
     sendmsg 46 211 &[Misuse::Bits(2, FAST_OPEN, FAST_OPEN)],
-    socketpair 53 199 &[Misuse::Bits(1, KINDS, DATAGRAM)],
+    socketpair 53 199 &[
+        Misuse::Other(0, &[1]), Misuse::Bits(1, KINDS, 2), Misuse::Bits(1, KINDS, 3), Misuse::Bits(1, KINDS, 4),
+        Misuse::Bits(1, KINDS, 6), Misuse::Bits(1, KINDS, 10),
+    ],
+    ioctl 16 29 &[
+        Misuse::Bits(1, ALL, 0x5412), Misuse::Bits(1, ALL, 0x541c), Misuse::Bits(1, ALL, 0x540e),
+        Misuse::Bits(1, ALL, 0x5410), Misuse::Bits(1, ALL, 0x541d), Misuse::Bits(1, ALL, 0x5423),
+    ],
     prlimit64 302 261 &[Misuse::Set(0)],
     utimensat 280 88 &[Misuse::Set(1)],
 ];

@@ -21,6 +21,8 @@ pub(crate) struct Reach {
     pub(crate) write: Vec<PathBuf>,
     /// Folders in which files are made, replaced and removed.
     pub(crate) fill: Vec<PathBuf>,
+    /// Numbers of the video devices that may be open when frames come.
+    pub(crate) cameras: Vec<u64>,
     /// Whether files are opened when frames come already: by a clip that is repeated, or a folder.
     pub(crate) reopens: bool,
     /// Whether what can be read can be executed, too.
@@ -68,9 +70,10 @@ pub(super) fn leave(reach: &Reach) -> Result<(), String> {
         (RulesetStatus::NotEnforced, LandlockStatus::NotEnabled) => {
             Err("this kernel has Landlock, but it is not switched on (boot with lsm=landlock,...)".to_owned())
         }
-        (RulesetStatus::NotEnforced, _) => {
-            Err("this kernel has no Landlock (Linux 5.13 and later can have it)".to_owned())
-        }
+        (RulesetStatus::NotEnforced, _) => Err(
+            "this kernel has no Landlock; Linux 5.13 and later can have it: build it with CONFIG_SECURITY_LANDLOCK=y"
+                .to_owned(),
+        ),
         (_, LandlockStatus::Available { effective_abi, .. }) => Err(format!(
             "this kernel knows only version {effective_abi} of Landlock, of {WISHED}; what that has stands"
         )),

@@ -130,6 +130,11 @@ fn what_is_needed_for_one_thing_kills_when_it_is_used_for_another() {
                 ("sendto", [3, 1, 1, 0, 0, 0], [3, 1, 1, FAST_OPEN, 0, 0]),
                 ("sendmsg", [3, 1, 0x4040, 0, 0, 0], [3, 1, 0x4040 | FAST_OPEN, 0, 0, 0]),
                 ("socketpair", [1, 5 | 0o2_000_000, 0, 0, 0, 0], [1, 2 | 0o2_000_000, 0, 0, 0, 0]),
+                ("socketpair", [1, 1 | 0o2_004_000, 0, 0, 0, 0], [1, 3, 0, 0, 0, 0]),
+                ("socketpair", [1, 5, 0, 0, 0, 0], [30, 5, 0, 0, 0, 0]),
+                // TCGETS, TIOCSTI; TIOCGWINSZ, TIOCSPGRP.
+                ("ioctl", [1, 0x5401, 0, 0, 0, 0], [1, 0x5412, 0, 0, 0, 0]),
+                ("ioctl", [1, 0x5413, 0, 0, 0, 0], [1, 0x5410, 0, 0, 0, 0]),
                 ("prlimit64", [0, 7, 0, 0, 0, 0], [4711, 7, 0, 0, 0, 0]),
                 ("utimensat", [3, 0, 0, 0, 0, 0], [3, 1 << 40, 0, 0, 0, 0]),
             ] {

@@ -6,9 +6,9 @@
 //! time.
 //!
 //! The order, in the pixel process: no privileges and an own, empty network ([`Walls::first`]); death for what it never calls,
-//! and nothing to write but cameras, before the engine's library, a network file or a decoder is touched
-//! (`Walls::before_anything_from_outside`); no files at all (`Walls::before_threads`); and only the calls that frames need
-//! (`Walls::before_frames`). The front talks and writes, but to nobody who did not come to it, and only where its ways out are
+//! few capabilities, and nothing to write but cameras, before the engine's library, a network file or a decoder is touched
+//! (`Walls::before_anything_from_outside`); no capabilities and no files at all (`Walls::before_threads`); and only the calls that
+//! frames need, with nothing open that leads elsewhere (`Walls::before_frames`). The front talks and writes, but to nobody who did not come to it, and only where its ways out are
 //! (`Walls::before_ways_out`); the supervisor's filter is inherited by both, so that it holds what none of them needs.
 //!
 //! Files are redacted by two processes. The writer, which people started, opens inputs and writes outputs and nothing else
@@ -62,18 +62,22 @@ pub struct Walls {
 
 /// A process can not be walled in at all.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "this process can not be walled in, so it does not run: {why}. It takes a kernel with CONFIG_SECCOMP_FILTER, and a container \
-     that allows its use; `--without-sandbox` runs without any wall, and then whoever takes over a decoder or a network reaches \
-     all that this user may reach"
-)]
+#[error("this process can not be walled in, so it does not run: {why}")]
 pub struct NoWalls {
     why: String,
 }
 
+impl NoWalls {
+    fn of_filters(why: impl std::fmt::Display) -> Self {
+        let cure = "It takes a kernel with CONFIG_SECCOMP_FILTER, and a container that allows its use; `--without-sandbox` runs \
+                    without any wall, and then whoever takes over a decoder or a network reaches all that this user may reach";
+        Self { why: format!("{why}. {cure}") }
+    }
+}
+
 impl From<FilterFault> for NoWalls {
     fn from(fault: FilterFault) -> Self {
-        Self { why: fault.to_string() }
+        Self::of_filters(fault)
     }
 }
 
@@ -84,6 +88,10 @@ static PROGRAMS_KILL: AtomicBool = AtomicBool::new(false);
 pub(crate) fn programs_can_be_started() -> bool {
     !PROGRAMS_KILL.load(Ordering::Relaxed)
 }
+
+/// What it takes to open what other users own and to lock memory; as long as an engine is loaded and a camera is opened.
+const EARLY: CapabilitySet =
+    CapabilitySet::DAC_OVERRIDE.union(CapabilitySet::DAC_READ_SEARCH).union(CapabilitySet::IPC_LOCK);
 
 /// What is said instead of the list when there are none.
 const NONE: &str = "all of them (--without-sandbox)";
@@ -100,7 +108,7 @@ impl Walls {
         }
         let mut walls = Self { role, wanted, missing: Vec::new() };
         rustix::thread::set_no_new_privs(true)
-            .map_err(|error| NoWalls { why: format!("new privileges can not be ruled out: {error}") })?;
+            .map_err(|error| NoWalls::of_filters(format!("new privileges can not be ruled out: {error}")))?;
         // A decoder is in that of its writer.
         if matches!(role, Role::Pixel | Role::Writer) {
             walls.note("an own network", limits::own_network());
@@ -111,8 +119,21 @@ impl Walls {
         Ok(walls)
     }
 
-    /// Death for what this process never calls; and where an engine or a decoder follows, no files are written but those in
-    /// `early`, though all are read: an engine needs its libraries. `listens`: whether it is a front that waits for connections.
+    /// Of a pixel process, before it starts ffmpeg and a thread that listens to it: neither writes a file, and of capabilities both
+    /// have what it takes to read what other users own.
+    pub(crate) fn before_ffmpeg(&mut self) {
+        if !self.wanted {
+            return;
+        }
+        let (read, write) = (vec![PathBuf::from("/")], vec![PathBuf::from("/dev/null")]);
+        // What is missing of both is named when the rest of them follows.
+        let _ = limits::no_capabilities(EARLY);
+        let _ = files::leave(&Reach { read, write, programs: true, ..Reach::default() });
+    }
+
+    /// Death for what this process never calls; and where an engine or a decoder follows, few capabilities, and no files are written
+    /// but those in `early`, though all are read: an engine needs its libraries. `listens`: whether it is a front that waits for
+    /// connections.
     ///
     /// # Errors
     /// When the kernel takes no filter.
@@ -122,7 +143,9 @@ impl Walls {
         }
         if matches!(self.role, Role::Pixel | Role::Decoder) {
             let reach = Reach { read: vec![PathBuf::from("/")], ..early.clone() };
-            // What is missing of it is named when the rest of it follows.
+            // What is missing of these is named when the rest of them follows.
+            let _ = limits::no_capabilities(EARLY);
+            let _ = limits::few_descriptors();
             let _ = files::leave(&reach);
         }
         filter::kill_for_what_is_never_called(self.role, listens)?;
@@ -184,10 +207,12 @@ impl Walls {
     /// starts later as well.
     ///
     /// # Errors
-    /// When the kernel takes no filter.
+    /// When the kernel takes no filter, or something is open that would lead out past the others: what was loaded before had it
+    /// opened.
     pub(crate) fn before_frames(&self, reach: &Reach) -> Result<(), NoWalls> {
         if self.wanted {
             filter::allow_what_frames_need(self.role, reach.reopens)?;
+            limits::no_strange_devices(&reach.cameras).map_err(|why| NoWalls { why })?;
         }
         Ok(())
     }

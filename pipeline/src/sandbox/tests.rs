@@ -34,7 +34,12 @@ fn a_front() {
         ..Reach::default()
     });
     match tries.as_str() {
-        "nothing" => assert_eq!(walls.missing(), [] as [String; 0]),
+        "nothing" => {
+            assert_eq!(walls.missing(), [] as [String; 0]);
+            let dumped = rustix::process::dumpable_behavior().unwrap();
+            assert_eq!(dumped, rustix::process::DumpableBehavior::NotDumpable);
+            assert_eq!(rustix::process::getrlimit(rustix::process::Resource::Core).maximum, Some(0));
+        }
         "append" => {
             use std::io::Write;
             let file = fs::OpenOptions::new().append(true).open(folder.join("events.jsonl"));
@@ -54,6 +59,12 @@ fn a_front() {
         "connect" => drop(TcpStream::connect("127.0.0.1:9").unwrap()),
         "datagram" => drop(std::net::UdpSocket::bind("127.0.0.1:0").unwrap()),
         "pair" => drop(std::os::unix::net::UnixDatagram::pair().unwrap()),
+        // The kernel makes a pair of datagrams of it.
+        "raw pair" => {
+            use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+            drop(socketpair(AddressFamily::UNIX, SocketType::RAW, SocketFlags::empty(), None).unwrap());
+        }
+        "terminal" => rustix::process::ioctl_tiocsctty(std::io::stdin()).unwrap(),
         "rights" => {
             use std::os::unix::fs::PermissionsExt;
             fs::set_permissions(folder.join("camera.toml"), fs::Permissions::from_mode(0o666)).unwrap();
@@ -96,7 +107,18 @@ fn a_front_reaches_its_ways_out_and_nothing_else() {
         assert_eq!(behind_walls(folder.path(), refused), Err(None), "{refused}");
     }
     const SIGSYS: i32 = 31;
-    for deadly in ["connect", "datagram", "listen unasked", "pair", "rights", "fast open", "limit", "program"] {
+    for deadly in [
+        "connect",
+        "datagram",
+        "listen unasked",
+        "pair",
+        "raw pair",
+        "terminal",
+        "rights",
+        "fast open",
+        "limit",
+        "program",
+    ] {
         assert_eq!(behind_walls(folder.path(), deadly), Err(Some(SIGSYS)), "{deadly}");
     }
     assert_eq!(fs::read_to_string(folder.path().join("camera.toml")).unwrap(), "[camera]\n");

@@ -1,9 +1,9 @@
 //! One process that the supervisor or `redact` started: its conversation, its standard error, its end.
 //!
 //! **Invariant.** A child gets its socket as standard input, a pipe as standard error, and as standard output,
-//! if it is the front, the program's own, if it is the pixel process, a pipe for its counters,
-//! and nothing if it is a decoder; every other descriptor closes when
-//! it is executed, those included that this program was started with (`inherited`). It is in a process group of its own, so that Ctrl-C reaches the supervisor alone, and it ends when the
+//! if it is a front that lets something out there, the program's own, if it is the pixel process, a pipe for its counters,
+//! and nothing otherwise; every other descriptor closes when
+//! it is executed, those included that this program was started with (`inherited`). It begins a session of its own, so that Ctrl-C reaches the supervisor alone and no terminal is in its reach, and it ends when the
 //! conversation does, and by no signal but those that cannot be refused; what it started itself ends with it.
 
 use std::io;
@@ -56,10 +56,12 @@ const DEATH: Duration = Duration::from_secs(2);
 
 impl Child {
     /// Executes this program again, as `role`, with the names of these files as arguments.
-    pub(crate) fn start(role: Role, files: &[PathBuf]) -> io::Result<Self> {
+    /// `speaks`: whether what a front lets out goes to standard output.
+    pub(crate) fn start(role: Role, files: &[PathBuf], speaks: bool) -> io::Result<Self> {
         let (ours, theirs) = Wire::pair()?;
         let (name, stdout) = match role {
-            Role::Front => (FRONT, Stdio::inherit()),
+            Role::Front if speaks => (FRONT, Stdio::inherit()),
+            Role::Front => (FRONT, Stdio::null()),
             Role::Pixel => (PIXEL, Stdio::piped()),
             Role::Decoder => (DECODER, Stdio::null()),
             Role::Supervisor | Role::Writer => return Err(io::ErrorKind::InvalidInput.into()),
@@ -69,7 +71,7 @@ impl Child {
         if !files.is_empty() {
             command.arg("--").args(files);
         }
-        command.stdin(theirs.into_descriptor()).stdout(stdout).stderr(Stdio::piped()).process_group(0);
+        command.stdin(theirs.into_descriptor()).stdout(stdout).stderr(Stdio::piped());
         // Only the supervisor talks to systemd.
         for name in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] {
             command.env_remove(name);

@@ -14,7 +14,7 @@ use super::child::Child;
 use super::messages::{Begun, Start, ToFront, ToPixel};
 use crate::capture::camera::find::{holders, is_device};
 use crate::commands::hides;
-use crate::config::CameraSource;
+use crate::config::{CameraSource, Target};
 use crate::event::{self, Fault, Masked};
 use crate::hatch::shared::ToldFormat;
 use crate::sandbox::Role;
@@ -46,7 +46,9 @@ impl Ends {
 
 impl Supervisor {
     fn start(&self, role: Role, again: bool, y4m: Begun) -> anyhow::Result<(Child, Start)> {
-        let child = Child::start(role, &[])
+        let emit = &self.proved.config.emit;
+        let speaks = [&emit.jsonl, &emit.y4m].into_iter().flatten().any(|target| *target == Target::Stdout);
+        let child = Child::start(role, &[], speaks)
             .map_err(|error| anyhow::Error::new(error).context("starting a process of this program failed"))?;
         let start = Start {
             text: self.proved.text.clone(),

@@ -45,7 +45,10 @@ impl Browser {
         let session = format!("http://127.0.0.1:{}/session", port.expect("its port"));
         let mut browser = Self { driver, session, _only: only };
         let arguments = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage"];
-        let wanted = json!({ "pageLoadStrategy": "none", "goog:chromeOptions": { "args": arguments } });
+        // A script that meets a page about to be replaced is lost with it, and `wait` asks again.
+        let wanted = json!({
+            "pageLoadStrategy": "none", "timeouts": { "script": 2000 }, "goog:chromeOptions": { "args": arguments },
+        });
         let made = browser.post("", json!({ "capabilities": { "alwaysMatch": wanted } }));
         browser.session = format!("{}/{}", browser.session, made["sessionId"].as_str().expect("a session"));
         Some(browser)

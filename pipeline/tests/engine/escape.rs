@@ -38,11 +38,13 @@ pub enum Escape {
     Device,
     /// To leave the name space of its network, or what it was put in.
     Unshare,
+    /// To open a terminal, and keep it for later.
+    Keep,
 }
 
 impl Escape {
     /// All there are.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Talk,
         Self::Execute,
         Self::Trace,
@@ -54,6 +56,7 @@ impl Escape {
         Self::Spawn,
         Self::Device,
         Self::Unshare,
+        Self::Keep,
     ];
     /// Those that end a process: nobody whole would ever do it.
     pub const DEADLY: [Self; 5] = [Self::Talk, Self::Execute, Self::Trace, Self::Peek, Self::Unshare];
@@ -132,6 +135,7 @@ impl Escape {
                         other => other,
                     }
                 }
+                Self::Keep => done(libc::open(c"/dev/ptmx".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC)),
                 Self::Unshare => done(libc::unshare(libc::CLONE_NEWNS)),
             }
         }

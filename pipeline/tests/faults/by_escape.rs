@@ -87,3 +87,21 @@ fn an_engine_that_writes_as_soon_as_it_is_loaded_writes_nothing() {
     assert!(!trial.folder.join("loot").exists());
     trial.end();
 }
+
+/// What was opened before the last walls stand is still open behind them: with something in it that leads out, no frame is looked at.
+#[test]
+fn an_engine_that_keeps_a_terminal_open_sees_no_frame() {
+    let dir = folder();
+    let orders = dir.path().join("orders");
+    std::fs::write(&orders, Order::NONE.bytes()).unwrap();
+    let mut run = Running::start_with(dir.path(), &config("").replace("y4m = \"-\"\n", ""), |command| {
+        command.env("ORT_DYLIB_PATH", engine()).env(RUNTIME, Runtime::load().unwrap().path()).env(ORDERS, orders);
+        command.env(AT_LOAD, format!("{:?}", Escape::Keep));
+    });
+    wait_for("the refusal", || run.told().contains("a terminal is open (device 5:2)").then_some(()));
+    run.wait_for_health("restarts", 2);
+    assert!(run.told().contains("faulty engine: Keep SUCCEEDED"), "{}", run.told());
+    assert_eq!((run.health("inspected"), run.health("frames_in")), (Some(0), Some(0)));
+    assert_eq!(run.health("out"), run.health("masked"));
+    run.end();
+}

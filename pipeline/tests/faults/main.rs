@@ -14,6 +14,7 @@
 mod by_decoder;
 mod by_engine;
 mod by_escape;
+mod by_front;
 mod by_memory;
 mod by_source;
 mod by_system;
