@@ -1,5 +1,7 @@
 //! What code that has taken over the pixel process tries: the engine that runs there, and the thread that decodes.
 
+use std::os::unix::process::ExitStatusExt;
+
 use faulty_engine::{AT_LOAD, Escape, Fault, LOOT, ORDERS, Order, RUNTIME, Whom};
 use frostglass_models::Runtime;
 
@@ -104,4 +106,28 @@ fn an_engine_that_keeps_a_terminal_open_sees_no_frame() {
     assert_eq!((run.health("inspected"), run.health("frames_in")), (Some(0), Some(0)));
     assert_eq!(run.health("out"), run.health("masked"));
     run.end();
+}
+
+/// Who proves a config before its first start has the engine loaded by that.
+#[test]
+fn check_loads_an_engine_behind_walls_as_run_does() {
+    const SIGSYS: i32 = 31;
+    let dir = folder();
+    let (orders, loot) = (dir.path().join("orders"), dir.path().join("loot"));
+    std::fs::write(&orders, Order::NONE.bytes()).unwrap();
+    std::fs::write(dir.path().join("camera.toml"), config("")).unwrap();
+    let check = |escape: Escape| {
+        let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("frostglass"));
+        command.args(["check", "--config", "camera.toml"]).current_dir(dir.path());
+        command.env("ORT_DYLIB_PATH", engine()).env(RUNTIME, Runtime::load().unwrap().path()).env(ORDERS, &orders);
+        let output = command.env(LOOT, &loot).env(AT_LOAD, format!("{escape:?}")).output().unwrap();
+        (output.status, String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (status, told) = check(Escape::Write);
+    assert!(status.success() && told.contains(&Escape::Write.refusal()), "{status}: {told}");
+    assert!(!loot.exists());
+    for escape in [Escape::Talk, Escape::Execute] {
+        let (status, told) = check(escape);
+        assert_eq!(status.signal(), Some(SIGSYS), "{escape:?}: {told}");
+    }
 }
