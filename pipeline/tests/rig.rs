@@ -5,6 +5,8 @@
 #[path = "rig/capturing.rs"]
 mod capturing;
 mod common;
+#[path = "common/hostile_front.rs"]
+mod hostile_front;
 #[path = "rig/inside.rs"]
 mod inside;
 #[path = "rig/running.rs"]
@@ -62,6 +64,7 @@ cases! {
     a_config_that_names_another_camera_takes_it: &["vivid n_devs=2 node_types=0x1,0x1"], running::another_camera;
     a_camera_that_stalls_leaves_masked_frames_until_it_is_back: VIVID, running::silence;
     an_engine_that_was_taken_over_beside_a_camera_gets_nothing_out: VIVID, running::escapes;
+    a_front_that_was_taken_over_beside_a_camera_gets_nothing: VIVID, running::hostile_front;
     five_thousand_frames_take_no_more_memory_than_some: VIVID, running::memory;
 }
 

@@ -20,6 +20,8 @@ mod by_source;
 mod by_system;
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/hostile_front.rs"]
+mod hostile_front;
 mod marks;
 mod originals;
 mod pipe;

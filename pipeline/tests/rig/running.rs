@@ -263,6 +263,20 @@ pub(crate) fn memory() {
     run.end();
 }
 
+/// A front that was taken over, beside a real camera: what it asks for reaches nobody who would give it.
+pub(crate) fn hostile_front() {
+    steady("/dev/video0");
+    let config = format!("{VIVID}[faces]\ndetail = 'fast'\n[persons]\nredact = 'none'\n");
+    let mut run = Running::start("/tmp/front", &config);
+    run.wait_for_health("inspected", 3);
+    let (pixel, front) = (run.part("pixel-process").unwrap(), run.part("front-process").unwrap());
+    crate::hostile_front::attack(run.id().as_raw_nonzero().get() as u32, front);
+    let inspected = run.health("inspected").unwrap();
+    run.wait_for_health("inspected", inspected + 10);
+    assert_eq!(run.part("pixel-process"), Some(pixel), "nothing that the front has reaches it");
+    run.end();
+}
+
 /// An engine that was taken over, beside a real camera: what it tries kills it or is refused, and the camera comes back.
 pub(crate) fn escapes() {
     steady("/dev/video0");
