@@ -290,3 +290,27 @@ fn a_config_that_lies_where_its_own_pictures_go_is_refused() {
         }
     }
 }
+
+/// A thread listens to ffmpeg before there are networks, and lives on behind the walls that stood then.
+#[test]
+fn beside_ffmpeg_no_thread_has_more_than_it_takes_to_open_a_file_and_to_lock_memory() {
+    let dir = folder();
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-v", "error", "-i"]).arg(pan()).args(["-c", "copy", "clip.mkv"]).current_dir(dir.path());
+    let made = ffmpeg.status();
+    if !have("ffmpeg", made.is_ok_and(|status| status.success())) {
+        return;
+    }
+    let text = format!("[camera]\nsource = \"clip.mkv\"\nrepeat = true\n[emit]\njsonl = \"events.jsonl\"\n{FAST}");
+    let mut run = Running::start(dir.path(), &text);
+    run.wait_for_health("inspected", 3);
+    let pixel = run.part("pixel-process").unwrap();
+    // CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_IPC_LOCK.
+    const FEW: u64 = 1 << 1 | 1 << 2 | 1 << 14;
+    let held = of_each_thread(pixel, "CapPrm:");
+    let held: Vec<_> = held.iter().map(|set| u64::from_str_radix(set, 16).unwrap()).collect();
+    assert!(held.iter().all(|set| set & !FEW == 0), "{held:x?}");
+    assert!(held.iter().filter(|set| **set == 0).count() + 1 >= held.len(), "one of them listens: {held:x?}");
+    assert!(of_each_thread(pixel, "Seccomp_filters:").iter().all(|count| count.parse::<usize>().unwrap() >= 4));
+    run.end();
+}
