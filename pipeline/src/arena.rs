@@ -18,6 +18,7 @@ use std::sync::Arc;
 use frostglass_vault::{Format, Memory, Pool};
 use rustix::mm::{Advice, MapFlags, MlockFlags, ProtFlags, madvise, mlock_with, mmap_anonymous, munmap};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use zeroize::Zeroize;
 
 /// A pool of `slots` frames in a mapping of its own, and what of the above the kernel did not grant.
 ///
@@ -30,6 +31,54 @@ pub(crate) fn pool(format: Format, slots: usize) -> io::Result<(Pool, Result<(),
     let map = Arc::new(map);
     let pieces = (0..slots).map(|index| Box::new(Piece::new(&map, index * piece, format.bytes())) as Box<dyn Memory>);
     Ok((Pool::within(format, pieces.collect()), stands))
+}
+
+/// Memory that frames pass through on their way, one after the other, guarded as they are, as far as the kernel grants that when
+/// it is made. Between two of them it is all zeroes.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    piece: Option<Piece>,
+    used: usize,
+}
+
+impl Scratch {
+    /// Room for so many bytes.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub(crate) fn of(length: usize) -> io::Result<Self> {
+        let page = rustix::param::page_size();
+        let (map, _) = Map::new(length.max(1).next_multiple_of(page))?;
+        let length = map.length;
+        Ok(Self { piece: Some(Piece::new(&Arc::new(map), 0, length)), used: 0 })
+    }
+
+    /// So many bytes of it. Where that is more than there is room for, new memory takes the place of the old.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub(crate) fn take(&mut self, length: usize) -> io::Result<&mut [u8]> {
+        if self.piece.as_ref().is_none_or(|piece| piece.length < length) {
+            self.forget();
+            *self = Self::of(length)?;
+        }
+        self.used = self.used.max(length);
+        let piece = self.piece.as_mut().ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(&mut piece.bytes_mut()[..length])
+    }
+
+    /// What was taken since this was done last.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.piece.as_ref().map_or(&[], |piece| &piece.bytes()[..self.used])
+    }
+
+    /// Overwrites what was taken.
+    pub(crate) fn forget(&mut self) {
+        if let Some(piece) = &mut self.piece {
+            piece.bytes_mut()[..self.used].zeroize();
+        }
+        self.used = 0;
+    }
 }
 
 /// The mapping; it goes with its last piece.
@@ -167,10 +216,29 @@ mod tests {
     }
 
     #[test]
+    fn what_passed_through_is_forgotten_however_much_room_it_took() {
+        let mut scratch = Scratch::of(100).unwrap();
+        for length in [100, 5000, 20, 0, 70_000, 3] {
+            assert!(scratch.take(length).unwrap().iter().all(|&byte| byte == 0), "{length}");
+            scratch.take(length).unwrap().fill(7);
+            assert_eq!(scratch.bytes(), vec![7; length]);
+            scratch.forget();
+            assert!(scratch.bytes().is_empty());
+            assert!(scratch.piece.as_ref().unwrap().bytes().iter().all(|&byte| byte == 0), "{length}");
+        }
+        assert!(is_guarded(scratch.piece.as_ref().unwrap().bytes().as_ptr() as usize).is_some());
+    }
+
+    #[test]
     fn it_is_locked_and_kept_out_of_dumps_and_children() {
         let (pool, stands) = pool(format(), 2).unwrap();
         let mut blank = pool.blank().unwrap();
-        let place = blank.planes_mut()[0].bytes.as_ptr() as usize;
+        let locked = is_guarded(blank.planes_mut()[0].bytes.as_ptr() as usize).unwrap();
+        assert_eq!(locked, stands.is_ok(), "{stands:?}");
+    }
+
+    /// Whether the memory at this place is locked, if it is out of dumps, children and huge pages.
+    fn is_guarded(place: usize) -> Option<bool> {
         let maps = fs::read_to_string("/proc/self/smaps").unwrap();
         let mut flags = None;
         for line in maps.lines() {
@@ -186,11 +254,9 @@ mod tests {
                 }
             }
         }
-        let flags = flags.unwrap();
         // Don't dump, don't copy on fork, no huge pages; and locked, where the limit lets it.
-        for flag in ["dd", "dc", "nh"] {
-            assert!(flags.iter().any(|found| found == flag), "{flag}: {flags:?}");
-        }
-        assert_eq!(flags.iter().any(|found| found == "lo"), stands.is_ok(), "{stands:?}: {flags:?}");
+        let has =
+            |flag: &str| flags.as_ref().is_some_and(|flags: &Vec<String>| flags.iter().any(|found| found == flag));
+        ["dd", "dc", "nh"].into_iter().all(has).then(|| has("lo"))
     }
 }

@@ -86,6 +86,11 @@ impl<R: Read> MjpegSource<R> {
             }
             Err(FrameFault::OtherFormat(format)) => source.format = format,
         }
+        source.decoder = JpegFrameDecoder::of(source.format.size).map_err(|error| CaptureError::Io {
+            path: source.path.clone(),
+            tried: "making room for its frames",
+            source: error,
+        })?;
         Ok(source)
     }
 

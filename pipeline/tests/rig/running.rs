@@ -234,7 +234,7 @@ fn parent(process: u32) -> u32 {
 const SLACK: u64 = 1024;
 
 pub(crate) fn memory() {
-    let frames: u64 = std::env::var("FROSTGLASS_RIG_FRAMES").map_or(5000, |frames| frames.parse().unwrap());
+    let frames: u64 = std::env::var("FROSTGLASS_RIG_FRAMES").map_or(2000, |frames| frames.parse().unwrap());
     assert!(std::process::Command::new("v4l2-ctl").args(["-d", "/dev/video0", "-i", "0"]).status().unwrap().success());
     let config = "[camera]\nsource = '/dev/video0'\nwidth = 640\nheight = 360\nfps = 120\n\
                   [faces]\ndetail = 'fast'\n[persons]\nredact = 'none'\n[hold]\ndeadline_ms = 3000\n[emit]\njsonl = 'events.jsonl'\npictures = 'shots'\npictures_every = 100\npictures_max_mib = 1\n";

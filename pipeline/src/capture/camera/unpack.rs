@@ -7,8 +7,8 @@
 //! Source of the layouts: the Linux Media Infrastructure userspace API, "Image Formats".
 
 use frostglass_vault::{Blank, Format, Matrix, PlaneMut, Range, Size};
-use zeroize::{Zeroize, Zeroizing};
 
+use crate::arena::Scratch;
 use crate::capture::{FrameFault, JpegFrameDecoder, check_size};
 use crate::v4l2::{Kind, Layout, MOST_PLANES};
 
@@ -32,9 +32,8 @@ enum How {
 }
 
 /// A compressed frame that was copied out, and what decodes it.
-#[derive(Default)]
 struct Compressed {
-    bytes: Zeroizing<Vec<u8>>,
+    bytes: Scratch,
     decoder: JpegFrameDecoder,
 }
 
@@ -65,7 +64,11 @@ impl Unpack {
             b"NM12" => (How::SemiPlanar { apart: true }, 2),
             b"YU12" => (How::Planar { apart: false }, 1),
             b"YM12" => (How::Planar { apart: true }, 3),
-            b"MJPG" => (How::Jpeg(Box::default()), 1),
+            b"MJPG" => {
+                let made = JpegFrameDecoder::of(size).and_then(|decoder| Ok((decoder, Scratch::of(size.pixels())?)));
+                let (decoder, bytes) = made.map_err(|error| format!("wants memory that is not there: {error}"))?;
+                (How::Jpeg(Box::new(Compressed { bytes, decoder })), 1)
+            }
             _ => return Err(format!("gives {}, which is not taken", layout.fourcc)),
         };
         if planes != buffers || kind != Kind::CaptureMultiplanar && planes != 1 {
@@ -98,8 +101,11 @@ impl Unpack {
     /// When they do not hold a whole one; the blank is worthless then.
     pub(super) fn copy_out(&mut self, planes: &[&[u8]; MOST_PLANES], blank: &mut Blank) -> Result<(), FrameFault> {
         if let How::Jpeg(compressed) = &mut self.how {
-            compressed.bytes.clear();
-            compressed.bytes.extend_from_slice(planes[0]);
+            compressed.bytes.forget();
+            let taken = compressed.bytes.take(planes[0].len());
+            taken
+                .map_err(|error| FrameFault::Broken(format!("there is no memory for it: {error}")))?
+                .copy_from_slice(planes[0]);
             return Ok(());
         }
         self.copy(planes, blank).map_err(|(has, needs)| {
@@ -113,8 +119,8 @@ impl Unpack {
     /// When that is no whole picture; the blank is worthless then.
     pub(super) fn finish(&mut self, blank: &mut Blank) -> Result<(), FrameFault> {
         let How::Jpeg(compressed) = &mut self.how else { return Ok(()) };
-        let result = compressed.decoder.decode(&compressed.bytes, blank);
-        compressed.bytes.zeroize();
+        let result = compressed.decoder.decode(compressed.bytes.bytes(), blank);
+        compressed.bytes.forget();
         result
     }
 

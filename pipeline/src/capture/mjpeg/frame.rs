@@ -6,8 +6,9 @@
 //! JPEG frames are full-range BT.601 (JFIF); their metadata is passed over. Coded data that was changed, but still has
 //! as many blocks, is a picture like any other.
 
-use frostglass_vault::{Blank, Format, Matrix, PlaneMut, Range};
-use zeroize::{Zeroize, Zeroizing};
+use std::io;
+
+use frostglass_vault::{Blank, Format, Matrix, PlaneMut, Range, Size};
 use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace;
 use zune_jpeg::JpegDecoder;
@@ -16,12 +17,16 @@ use super::super::check_size;
 use super::super::error::said;
 use super::super::jpeg::{self, Walk};
 use super::huffman;
+use crate::arena::Scratch;
 
-/// Decodes one compressed frame after the other; keeps its memory, zeroised.
+/// A decoded pixel's samples: Y, Cb and Cr.
+const SAMPLES: usize = 3;
+
+/// Decodes one compressed frame after the other; keeps its memory, which is guarded as that of frames, zeroised.
 #[derive(Default)]
 pub struct JpegFrameDecoder {
-    samples: Zeroizing<Vec<u8>>,
-    completed: Zeroizing<Vec<u8>>,
+    samples: Scratch,
+    completed: Scratch,
 }
 
 /// Why a compressed frame did not become a frame. The blank's content is then worthless.
@@ -40,6 +45,15 @@ impl JpegFrameDecoder {
         Self::default()
     }
 
+    /// A decoder with the memory that frames of this size take: behind the last walls none can be locked any more.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub(crate) fn of(size: Size) -> io::Result<Self> {
+        let samples = size.pixels() * SAMPLES;
+        Ok(Self { samples: Scratch::of(samples)?, completed: Scratch::of(samples)? })
+    }
+
     /// The format that a compressed frame decodes to.
     ///
     /// # Errors
@@ -55,8 +69,8 @@ impl JpegFrameDecoder {
     /// When it cannot be decoded wholly, or does not fit the blank.
     pub fn decode(&mut self, compressed: &[u8], blank: &mut Blank) -> Result<(), FrameFault> {
         let result = self.decode_whole(compressed, blank);
-        self.samples.as_mut_slice().zeroize();
-        self.completed.zeroize();
+        self.samples.forget();
+        self.completed.forget();
         result
     }
 
@@ -66,14 +80,19 @@ impl JpegFrameDecoder {
             return Err(FrameFault::OtherFormat(format));
         }
         let broken = |reason: String| FrameFault::Broken(reason);
+        let no_memory = |error: io::Error| FrameFault::Broken(format!("there is no memory to decode it: {error}"));
         let whole = &compressed[..skeleton.length];
         let bytes = if skeleton.has_huffman {
             whole
         } else {
-            self.completed.extend_from_slice(&whole[..skeleton.scan]);
-            self.completed.extend_from_slice(&huffman::STANDARD_TABLES);
-            self.completed.extend_from_slice(&whole[skeleton.scan..]);
-            &self.completed
+            let (before, behind) = whole.split_at(skeleton.scan);
+            let completed = self.completed.take(whole.len() + huffman::STANDARD_TABLES.len()).map_err(no_memory)?;
+            let (first, rest) = completed.split_at_mut(before.len());
+            let (tables, last) = rest.split_at_mut(huffman::STANDARD_TABLES.len());
+            first.copy_from_slice(before);
+            tables.copy_from_slice(&huffman::STANDARD_TABLES);
+            last.copy_from_slice(behind);
+            &*completed
         };
         jpeg::scan::check_frame(bytes).map_err(|reason| broken(reason.to_owned()))?;
         let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), jpeg::options(ColorSpace::YCbCr));
@@ -96,9 +115,9 @@ impl JpegFrameDecoder {
             red.bytes.fill(128);
             return Ok(());
         }
-        self.samples.resize(format.size.pixels() * 3, 0);
-        decoder.decode_into(&mut self.samples).map_err(|error| broken(said(&error)))?;
-        halve_chroma(&self.samples, luma, blue, red);
+        let samples = self.samples.take(format.size.pixels() * SAMPLES).map_err(no_memory)?;
+        decoder.decode_into(samples).map_err(|error| broken(said(&error)))?;
+        halve_chroma(samples, luma, blue, red);
         Ok(())
     }
 }
@@ -241,7 +260,8 @@ mod tests {
         let mut decoder = JpegFrameDecoder::new();
         let mut blank = Pool::new(JpegFrameDecoder::format_of(&bytes).unwrap(), 1).blank().unwrap();
         decoder.decode(&bytes, &mut blank).unwrap();
-        assert!(decoder.samples.len() > 160 * 120 && decoder.samples.iter().all(|&sample| sample == 0));
-        assert!(decoder.completed.capacity() >= bytes.len() && decoder.completed.is_empty());
+        assert!(decoder.samples.bytes().is_empty() && decoder.completed.bytes().is_empty());
+        assert!(decoder.samples.take(160 * 120 * SAMPLES).unwrap().iter().all(|&sample| sample == 0));
+        assert!(decoder.completed.take(bytes.len()).unwrap().iter().all(|&byte| byte == 0));
     }
 }
