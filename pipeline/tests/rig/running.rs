@@ -198,7 +198,7 @@ pub(crate) fn silence() {
     run.wait_for_health("restarts", 1);
     control("/dev/video0", "percentage_of_dropped_buffers=0");
     let inspected = run.health("inspected").unwrap();
-    run.wait_for_health("inspected", inspected + 10);
+    run.wait_for_health("inspected", inspected + 3);
     let told = run.end();
     assert!(told.contains("no frame came for 5 s"), "{told}");
 }
@@ -272,7 +272,7 @@ pub(crate) fn hostile_front() {
     let (pixel, front) = (run.part("pixel-process").unwrap(), run.part("front-process").unwrap());
     crate::hostile_front::attack(run.id().as_raw_nonzero().get() as u32, front);
     let inspected = run.health("inspected").unwrap();
-    run.wait_for_health("inspected", inspected + 10);
+    run.wait_for_health("inspected", inspected + 3);
     assert_eq!(run.part("pixel-process"), Some(pixel), "nothing that the front has reaches it");
     run.end();
 }
