@@ -198,7 +198,7 @@ pub(crate) fn silence() {
     run.wait_for_health("restarts", 1);
     control("/dev/video0", "percentage_of_dropped_buffers=0");
     let inspected = run.health("inspected").unwrap();
-    run.wait_for_health("inspected", inspected + 3);
+    run.wait_for_health("inspected", inspected + 10);
     let told = run.end();
     assert!(told.contains("no frame came for 5 s"), "{told}");
 }
