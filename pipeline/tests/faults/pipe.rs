@@ -5,7 +5,6 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use rustix::fs::{CWD, Mode, OFlags, mkfifoat};
+use rustix::fs::{CWD, Mode, mkfifoat};
 use tempfile::TempDir;
 
 use crate::common::folder;
@@ -63,8 +62,8 @@ impl Pipe {
         // The first bytes of Matroska: a clip that is read by way of ffmpeg.
         fs::write(folder.path().join("clip.mkv"), b"\x1a\x45\xdf\xa3 what is in it comes out of a pipe").unwrap();
         let program = folder.path().join("ffmpeg");
-        // Each reader takes a pipe of its own, so that the end of one is not the beginning of the next.
-        let script = "cd \"${0%/*}\"\nuntil mv pipe taken.$$ 2>/dev/null; do sleep 0.05; done\nexec cat taken.$$";
+        // It may change no file. Each reader has a pipe of its own, which the feeder takes away from the next one.
+        let script = "cd \"${0%/*}\"\nuntil [ -p pipe ]; do sleep 0.05; done\nexec cat pipe";
         fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         let (flow, readers) = (Arc::new(Mutex::new(Flow::Frames)), Arc::<Mutex<Vec<u32>>>::default());
@@ -173,12 +172,11 @@ impl Feeder {
 }
 
 fn new_pipe(folder: &Path) -> io::Result<File> {
-    let (unseen, seen) = (folder.join("unseen"), folder.join("pipe"));
-    mkfifoat(CWD, &unseen, Mode::RUSR | Mode::WUSR)?;
-    // By its handle, for the reader gives it another name.
-    let handle = rustix::fs::open(&unseen, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
-    fs::rename(unseen, seen)?;
-    File::options().write(true).open(format!("/proc/self/fd/{}", handle.as_raw_fd()))
+    let name = folder.join("pipe");
+    mkfifoat(CWD, &name, Mode::RUSR | Mode::WUSR)?;
+    let pipe = File::options().write(true).open(&name)?;
+    fs::remove_file(name)?;
+    Ok(pipe)
 }
 
 fn other_size(pipe: &mut File) -> io::Result<()> {
