@@ -2,9 +2,9 @@
 //!
 //! **Invariant.** A child gets its socket as standard input, a pipe as standard error, and as standard output,
 //! if it is a front that lets something out there, the program's own, if it is the pixel process, a pipe for its counters,
-//! and nothing otherwise; every other descriptor closes when
-//! it is executed, those included that this program was started with (`inherited`). It begins a session of its own, so that Ctrl-C reaches the supervisor alone and no terminal is in its reach, and it ends when the
-//! conversation does, and by no signal but those that cannot be refused; what it started itself ends with it.
+//! and nothing otherwise; every other descriptor closes when it is executed, those included that this program was started with
+//! (`inherited`). It begins a session of its own, so that Ctrl-C reaches the supervisor alone and no terminal is in its reach, and
+//! it ends when the conversation does, and by no signal but those that cannot be refused; what it started itself ends with it.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
