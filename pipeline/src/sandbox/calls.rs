@@ -36,6 +36,9 @@ pub(super) enum When {
     Without(u8, u32),
     /// Only where a source opens files as it goes: a folder of pictures, a clip that is repeated. For reading.
     Reopening,
+    /// To send this very process `SIGABRT`, so that who gives up (an assertion of the engine) is seen to have done so; the C
+    /// library goes on to an instruction that it may not carry out, and that would look like a broken pointer.
+    AbortingItself,
 }
 
 macro_rules! calls {
@@ -176,6 +179,7 @@ pub(super) const WITH_FRAMES: &[(Call, When)] = calls_with![
     set_robust_list 273 99 When::Always, rt_sigaction 13 134 When::Always, rt_sigprocmask 14 135 When::Always,
     rt_sigreturn 15 139 When::Always, sigaltstack 131 132 When::Always, restart_syscall 219 128 When::Always,
     exit 60 93 When::Always, exit_group 231 94 When::Always, wait4 61 260 When::Always,
+    tgkill 234 131 When::AbortingItself,
     // Time and chance.
     clock_gettime 228 113 When::Always, clock_getres 229 114 When::Always, clock_nanosleep 230 115 When::Always,
     nanosleep 35 101 When::Always, gettimeofday 96 169 When::Always, time 201 - When::Always,

@@ -105,6 +105,7 @@ fn frames_only(role: Role, reopens: bool, arch: TargetArch) -> Result<BpfProgram
             When::Always => Vec::new(),
             When::Reopening if !reopens => continue,
             When::Reopening => reading(call)?,
+            When::AbortingItself => aborting_itself()?,
             When::Is(argument, values) => {
                 let is = |&value: &u32| SeccompRule::new(vec![condition(argument, SeccompCmpOp::Eq, value)?]);
                 values.iter().map(is).collect::<Result<_, _>>()?
@@ -128,6 +129,13 @@ fn reading(call: &Call) -> Result<Vec<SeccompRule>, BackendError> {
     }
     const WRITES: u64 = 0o3 | 0o100 | 0o1000 | 0o20_000_000;
     Ok(vec![SeccompRule::new(vec![condition(2, SeccompCmpOp::MaskedEq(WRITES), 0)?])?])
+}
+
+/// A signal to a thread of this process, and that signal. The process, its thread, the signal: in this order.
+fn aborting_itself() -> Result<Vec<SeccompRule>, BackendError> {
+    let itself = condition(0, SeccompCmpOp::Eq, std::process::id())?;
+    let aborts = condition(2, SeccompCmpOp::Eq, rustix::process::Signal::ABORT.as_raw().unsigned_abs())?;
+    Ok(vec![SeccompRule::new(vec![itself, aborts])?])
 }
 
 fn condition(argument: u8, operator: SeccompCmpOp, value: u32) -> Result<SeccompCondition, BackendError> {

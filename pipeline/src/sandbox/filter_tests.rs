@@ -188,6 +188,12 @@ fn with_frames_only_what_they_need_is_left() {
         // F_GETFL and F_SETFL.
         assert_eq!(told("fcntl", [5, 3, 0, 0, 0, 0]), ALLOW);
         assert_eq!(told("fcntl", [5, 4, 0, 0, 0, 0]), EPERM);
+        // SIGABRT and SIGKILL; to this process, to another, to all.
+        let (this, [abort, kill]) = (u64::from(std::process::id()), [6, 9]);
+        assert_eq!(told("tgkill", [this, 1, abort, 0, 0, 0]), ALLOW);
+        assert_eq!(told("tgkill", [this, 1, kill, 0, 0, 0]), EPERM);
+        assert_eq!(told("tgkill", [this + 1, 1, abort, 0, 0, 0]), EPERM);
+        assert_eq!(told("tgkill", [u64::MAX, 1, abort, 0, 0, 0]), EPERM);
         // Of a path, and of a descriptor.
         assert_eq!(told("newfstatat", [5, 0, 0, 0, 0, 0]), EPERM);
         assert_eq!(told("newfstatat", [5, 0, 0, 0x1000, 0, 0]), ALLOW);

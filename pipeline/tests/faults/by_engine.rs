@@ -76,7 +76,9 @@ fn an_engine_that_dies_or_makes_its_thread_panic_masks_the_stream_and_is_started
         trial.recovers(&format!("after {fault:?}"));
     }
     let told = trial.end();
-    assert!(told.contains("SIGABRT") && told.contains("the inspecting thread died"), "{told}");
+    // Under the last filter, too, an abort is seen as one.
+    assert!(told.contains("SIGABRT") && !told.contains("SIGSEGV"), "{told}");
+    assert!(told.contains("the inspecting thread died"), "{told}");
 }
 
 #[test]
