@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic: that is how it fails")]
 
 mod common;
+#[path = "../../models/tests/common/own_network.rs"]
+mod own_network;
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -366,7 +368,8 @@ fn an_own_network_with_damage_or_a_wrong_shape_is_refused() {
     std::fs::write(dir.path().join("cut.onnx"), &yunet[..yunet.len() / 2]).unwrap();
     std::fs::copy(models.join("face_centerface_dynamic_mit.onnx"), dir.path().join("other.onnx")).unwrap();
     std::fs::write(dir.path().join("text.onnx"), "not a network").unwrap();
-    for name in ["cut.onnx", "other.onnx", "text.onnx", "missing.onnx"] {
+    std::fs::write(dir.path().join("far.onnx"), own_network::network(&own_network::elsewhere(&solvay()))).unwrap();
+    for name in ["cut.onnx", "other.onnx", "text.onnx", "missing.onnx", "far.onnx"] {
         let config = dir.path().join("own.toml");
         std::fs::write(&config, format!("[faces]\nmodel = {{ family = \"yunet\", path = \"{name}\" }}\n")).unwrap();
         let out = folder();
@@ -375,6 +378,16 @@ fn an_own_network_with_damage_or_a_wrong_shape_is_refused() {
         let run = redact.assert().code(1);
         assert!(told(&run).contains(name), "{name}: {}", told(&run));
         assert!(files(out.path()).is_empty(), "{name}");
+    }
+    // Of a camera's as well, before it is opened; who proves the config is told the same.
+    let config = dir.path().join("camera.toml");
+    let faces = "[faces]\nmodel = { family = \"yunet\", path = \"far.onnx\" }\n";
+    std::fs::write(&config, format!("[camera]\nsource = {:?}\n{faces}[emit]\ny4m = \"out.y4m\"\n", pan())).unwrap();
+    for command in ["check", "run"] {
+        let run = frostglass().args([command, "--config"]).arg(&config).current_dir(dir.path()).assert().code(1);
+        assert!(told(&run).contains("far.onnx") && told(&run).contains("External data"), "{command}: {}", told(&run));
+        let left = std::fs::read(dir.path().join("out.y4m")).unwrap_or_default();
+        assert!(left.is_empty(), "{command}: {} bytes", left.len());
     }
 }
 

@@ -9,6 +9,8 @@ mod common;
 mod hostile_front;
 #[path = "rig/inside.rs"]
 mod inside;
+#[path = "../../models/tests/common/own_network.rs"]
+mod own_network;
 #[path = "rig/running.rs"]
 mod running;
 #[path = "common/running.rs"]
@@ -66,6 +68,7 @@ cases! {
     a_camera_that_stalls_leaves_masked_frames_until_it_is_back: VIVID, running::silence;
     an_engine_that_was_taken_over_beside_a_camera_gets_nothing_out: VIVID, running::escapes;
     a_front_that_was_taken_over_beside_a_camera_gets_nothing: VIVID, running::hostile_front;
+    a_network_with_weights_elsewhere_sees_no_frame_of_a_camera: VIVID, running::weights_elsewhere;
     two_thousand_frames_take_no_more_memory_than_some: VIVID, running::memory;
 }
 

@@ -45,8 +45,8 @@ fn the_walls_of_each_process_stand_around_all_of_its_threads() {
     let (pixel, front) = (run.part("pixel-process").unwrap(), run.part("front-process").unwrap());
     let supervisor = run.id().as_raw_nonzero().get() as u32;
     // Each filter stands behind those that were there before: the supervisor's, that of the missing call, the deadly one, the one
-    // that allows.
-    for (process, filters) in [(supervisor, 1), (front, 3), (pixel, 4)] {
+    // that kills who changes files, the one that allows.
+    for (process, filters) in [(supervisor, 1), (front, 3), (pixel, 5)] {
         assert!(of_each_thread(process, "Seccomp:").iter().all(|mode| mode == "2"), "{process}");
         let outside: usize = of_each_thread(std::process::id(), "Seccomp_filters:")[0].parse().unwrap();
         for count in of_each_thread(process, "Seccomp_filters:") {
@@ -102,9 +102,9 @@ fn the_process_that_reads_files_is_walled_in_and_the_one_that_writes_them_has_no
         return;
     }
     let outside: usize = of_each_thread(std::process::id(), "Seccomp_filters:")[0].parse().unwrap();
-    // The writer's stands around the decoder, too; there it is followed by that of the missing call, the deadly one, and the one
-    // that allows.
-    for (process, filters) in [(writer, 1), (part, 4)] {
+    // The writer's stands around the decoder, too; there it is followed by that of the missing call, the deadly one, the one that
+    // kills who changes files, and the one that allows.
+    for (process, filters) in [(writer, 1), (part, 5)] {
         for count in of_each_thread(process, "Seccomp_filters:") {
             assert_eq!(count.parse(), Ok(outside + filters), "filters of {process}");
         }

@@ -67,6 +67,13 @@ impl Stills<'_> {
                 came_to_an_end(job, &mut behind, &mut done);
                 continue;
             }
+            if let [_, _, ..] = fell.beside[..] {
+                let (count, how) = (fell.beside.len(), behind.how_it_ended());
+                let note = format!(
+                    "the decoding process came to an end{how} at one of {count} pictures; each is tried by itself"
+                );
+                self.bar.suspend(|| eprintln!("frostglass: note: {note}"));
+            }
             drop(behind);
             for job in fell.beside {
                 let mut behind = decoder(1)?;

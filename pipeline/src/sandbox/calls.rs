@@ -87,6 +87,14 @@ pub(super) const NO_TALK: &[Call] = calls![
     connect 42 203, sendmmsg 307 269, mq_open 240 180, msgget 68 186, semget 64 190, shmget 29 194, shmat 30 196,
 ];
 
+/// What nobody has a reason for who works on frames: to make, take away or rename files. Once frames come it is deadly, for what
+/// kills is counted and told, and what is refused is not.
+pub(super) const NO_TRACES: &[Call] = calls![
+    creat 85 -, truncate 76 45, openat2 437 437, mkdir 83 -, mkdirat 258 34, mknod 133 -, mknodat 259 33,
+    unlink 87 -, unlinkat 263 35, rmdir 84 -, rename 82 -, renameat 264 38, renameat2 316 276,
+    link 86 -, linkat 265 37, symlink 88 -, symlinkat 266 36,
+];
+
 /// Which uses of a call that is needed are deadly: an argument, counted from 0, of which one of these is so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Misuse {
@@ -125,6 +133,24 @@ pub(super) const MISUSES: &[(Call, &[Misuse])] = calls_with![
     ],
     prlimit64 302 261 &[Misuse::Set(0)],
     utimensat 280 88 &[Misuse::Set(1)],
+];
+
+const ACCESS: u32 = 0o3;
+/// `O_CREAT`, `O_TRUNC`, and the bit of `O_TMPFILE` that is no other's.
+const CHANGES: [u32; 3] = [0o100, 0o1000, 0o20_000_000];
+
+/// Misuses that end who works on frames, beside [`NO_TRACES`]: to open a file for anything but to read it.
+pub(super) const WRITES: &[(Call, &[Misuse])] = calls_with![
+    open 2 - &[
+        Misuse::Bits(1, ACCESS, 1), Misuse::Bits(1, ACCESS, 2), Misuse::Bits(1, ACCESS, 3),
+        Misuse::Bits(1, CHANGES[0], CHANGES[0]), Misuse::Bits(1, CHANGES[1], CHANGES[1]),
+        Misuse::Bits(1, CHANGES[2], CHANGES[2]),
+    ],
+    openat 257 56 &[
+        Misuse::Bits(2, ACCESS, 1), Misuse::Bits(2, ACCESS, 2), Misuse::Bits(2, ACCESS, 3),
+        Misuse::Bits(2, CHANGES[0], CHANGES[0]), Misuse::Bits(2, CHANGES[1], CHANGES[1]),
+        Misuse::Bits(2, CHANGES[2], CHANGES[2]),
+    ],
 ];
 
 /// What who waits for connections must not make: a socket that is none of TCP over IPv4 or IPv6. (`AF_INET`, `AF_INET6`; all kinds
@@ -220,7 +246,7 @@ mod tests {
     }
 
     fn all() -> impl Iterator<Item = Call> {
-        let refused = [NEVER, NO_PROGRAM, NO_LISTENING, NO_TALK].into_iter().flatten().copied();
+        let refused = [NEVER, NO_PROGRAM, NO_LISTENING, NO_TALK, NO_TRACES].into_iter().flatten().copied();
         refused.chain(WITH_FRAMES.iter().map(|(call, _)| *call)).chain([NOT_THERE])
     }
 
@@ -234,6 +260,7 @@ mod tests {
         let others = [
             MISUSES.iter().map(|(call, _)| *call).collect::<Vec<_>>(),
             WITH_JOBS.iter().map(|(call, _)| *call).collect(),
+            WRITES.iter().map(|(call, _)| *call).collect(),
         ];
         for call in all().chain(others.into_iter().flatten()).chain([SOCKETS.0]) {
             for (number, header, on) in

@@ -1,8 +1,9 @@
 //! Filters of system calls (seccomp), made of the table in `calls`.
 //!
 //! **Invariant.** Filters only add up: the kernel asks all that a process has put up and takes the strictest answer. One
-//! kills for what no process that is whole would call, and stands before anything from outside is read; the other, of the
-//! pixel process and the decoder, allows what is needed to work on frames, answers `EPERM` to the rest, and stands before the first frame.
+//! kills for what no process that is whole would call, and stands before anything from outside is read. Two more, of the
+//! pixel process and the decoder, stand before the first frame: one allows what is needed to work on frames and answers `EPERM` to
+//! the rest; the other kills who would change files there.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,8 @@ use seccompiler::{
 
 use super::Role;
 use super::calls::{
-    Call, MISUSES, Misuse, NEVER, NO_LISTENING, NO_PROGRAM, NO_TALK, NOT_THERE, SOCKETS, WITH_FRAMES, WITH_JOBS, When,
+    Call, MISUSES, Misuse, NEVER, NO_LISTENING, NO_PROGRAM, NO_TALK, NO_TRACES, NOT_THERE, SOCKETS, WITH_FRAMES,
+    WITH_JOBS, WRITES, When,
 };
 
 /// Why there is no filter.
@@ -41,6 +43,8 @@ pub(super) fn kill_for_what_is_never_called(role: Role, listens: bool) -> Result
 
 /// Leaves all threads what they need for frames. `reopens`: whether the source, or a decoder, opens files as it goes.
 pub(super) fn allow_what_frames_need(role: Role, reopens: bool) -> Result<(), FilterFault> {
+    // No filter can go up behind the one that allows: it is the last.
+    seccompiler::apply_filter_all_threads(&traceless(this_machine()?)?)?;
     let program = frames_only(role, reopens, this_machine()?)?;
     Ok(seccompiler::apply_filter_all_threads(&program)?)
 }
@@ -71,6 +75,17 @@ fn deadly(role: Role, listens: bool, arch: TargetArch) -> Result<BpfProgram, Bac
         program.splice(0..0, no_x32());
     }
     Ok(program)
+}
+
+/// Death for changing files.
+fn traceless(arch: TargetArch) -> Result<BpfProgram, BackendError> {
+    let numbers = NO_TRACES.iter().filter_map(|call| call.number(arch));
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = numbers.map(|number| (number, Vec::new())).collect();
+    for (call, misuses) in WRITES {
+        let Some(number) = call.number(arch) else { continue };
+        rules.insert(number, misuses.iter().map(misused).collect::<Result<_, _>>()?);
+    }
+    BpfProgram::try_from(SeccompFilter::new(rules, SeccompAction::Allow, SeccompAction::KillProcess, arch)?)
 }
 
 fn misused(misuse: &Misuse) -> Result<SeccompRule, BackendError> {

@@ -53,7 +53,7 @@ fn answer(program: &BpfProgram, shown: &Shown) -> u32 {
 }
 
 fn call(arch: TargetArch, name: &str, arguments: [u64; 6]) -> Shown {
-    let lists = [NEVER, NO_PROGRAM, NO_LISTENING, NO_TALK].into_iter().flatten().copied();
+    let lists = [NEVER, NO_PROGRAM, NO_LISTENING, NO_TALK, NO_TRACES].into_iter().flatten().copied();
     let others = MISUSES.iter().map(|(call, _)| *call).chain([NOT_THERE]);
     let allowed = WITH_FRAMES.iter().chain(WITH_JOBS).map(|(call, _)| *call);
     let mut all = lists.chain(allowed).chain(others);
@@ -198,6 +198,28 @@ fn with_frames_only_what_they_need_is_left() {
         assert_eq!(told("newfstatat", [5, 0, 0, 0, 0, 0]), EPERM);
         assert_eq!(told("newfstatat", [5, 0, 0, 0x1000, 0, 0]), ALLOW);
     }
+}
+
+#[test]
+fn with_frames_to_change_a_file_kills() {
+    for arch in ARCHES {
+        let program = traceless(arch).unwrap();
+        let told = |name, arguments| answer(&program, &call(arch, name, arguments));
+        for name in ["openat2", "mkdirat", "mknodat", "unlinkat", "renameat2", "linkat", "symlinkat", "truncate"] {
+            assert_eq!(told(name, [0; 6]), KILL, "{name} on {arch:?}");
+        }
+        let opened = |flags| told("openat", [u64::MAX, 0, flags, 0, 0, 0]);
+        // O_CLOEXEC, O_DIRECTORY with it.
+        assert_eq!((opened(0o2_000_000), opened(0o2_200_000)), (ALLOW, ALLOW));
+        // O_WRONLY, O_RDWR, both, O_CREAT, O_TRUNC, O_TMPFILE.
+        for flags in [1, 2, 3, 0o100, 0o1000, 0o20_200_000] {
+            assert_eq!(opened(flags | 0o2_000_000), KILL, "{flags:o} on {arch:?}");
+        }
+    }
+    let told = |flags| {
+        answer(&traceless(ARCHES[0]).unwrap(), &Shown { number: 2, arch: ARCHES[0], arguments: [0, flags, 0, 0, 0, 0] })
+    };
+    assert_eq!((told(0o2_000_000), told(0o2_000_101)), (ALLOW, KILL));
 }
 
 #[test]

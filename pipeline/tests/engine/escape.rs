@@ -58,10 +58,10 @@ impl Escape {
         Self::Unshare,
         Self::Keep,
     ];
-    /// Those that end a process: nobody whole would ever do it.
-    pub const DEADLY: [Self; 5] = [Self::Talk, Self::Execute, Self::Trace, Self::Peek, Self::Unshare];
+    /// Those that end a process that works on frames: nobody whole would ever do it.
+    pub const DEADLY: [Self; 6] = [Self::Talk, Self::Write, Self::Execute, Self::Trace, Self::Peek, Self::Unshare];
     /// Those that are refused.
-    pub const REFUSED: [Self; 6] = [Self::Write, Self::Read, Self::Signal, Self::Code, Self::Spawn, Self::Device];
+    pub const REFUSED: [Self; 5] = [Self::Read, Self::Signal, Self::Code, Self::Spawn, Self::Device];
 
     /// Its place among all of them.
     #[must_use]

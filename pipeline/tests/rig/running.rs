@@ -277,7 +277,20 @@ pub(crate) fn hostile_front() {
     run.end();
 }
 
-/// An engine that was taken over, beside a real camera: what it tries kills it or is refused, and the camera comes back.
+/// A network whose weights lie in another file, which whoever wrote the network chose.
+pub(crate) fn weights_elsewhere() {
+    steady("/dev/video0");
+    fs::create_dir_all("/tmp/elsewhere").unwrap();
+    fs::write("/tmp/weights", 1f32.to_le_bytes()).unwrap();
+    let network = crate::own_network::network(&crate::own_network::elsewhere(Path::new("../weights")));
+    fs::write("/tmp/elsewhere/own.onnx", network).unwrap();
+    let config = format!("{VIVID}[faces]\nmodel = {{ family = 'yunet', path = 'own.onnx' }}\n");
+    let (code, told) = Running::start("/tmp/elsewhere", &config).ends();
+    assert!(code == Some(1) && told.contains("own.onnx"), "{code:?}: {told}");
+}
+
+/// An engine, and a decoder, that were taken over beside a real camera: what they try kills them or is refused, and the camera
+/// comes back.
 pub(crate) fn escapes() {
     steady("/dev/video0");
     let engine = std::env::current_exe().unwrap().with_file_name("libfaulty_engine.so");
@@ -285,11 +298,17 @@ pub(crate) fn escapes() {
     fs::create_dir_all("/tmp/escapes").unwrap();
     fs::write("/tmp/orders", Order::NONE.bytes()).unwrap();
     let orders = fs::OpenOptions::new().write(true).open("/tmp/orders").unwrap();
-    let order = |fault| orders.write_all_at(&Order { whom: Whom::All, fault }.bytes(), 0).unwrap();
+    let order = |whom, fault| orders.write_all_at(&Order { whom, fault }.bytes(), 0).unwrap();
     // One look at each frame, and few frames: this is also run on a machine that is emulated.
     let config = format!("{VIVID}[faces]\ndetail = 'fast'\n[persons]\nredact = 'none'\n");
     let mut run = Running::start_with("/tmp/escapes", &config, |command| {
-        command.env("ORT_DYLIB_PATH", engine).env(RUNTIME, real).env(ORDERS, "/tmp/orders").env(LOOT, "/tmp/loot");
+        // Before all other libraries it stands for what decodes.
+        command
+            .env("LD_PRELOAD", &engine)
+            .env("ORT_DYLIB_PATH", &engine)
+            .env(RUNTIME, real)
+            .env(ORDERS, "/tmp/orders")
+            .env(LOOT, "/tmp/loot");
     });
     run.wait_for_health("inspected", 1);
     let health = run.events().into_iter().rev().find(|event| event["type"] == "health").unwrap();
@@ -297,19 +316,21 @@ pub(crate) fn escapes() {
     let missing = health["walls_missing"].as_array().unwrap();
     assert!(missing.iter().all(|wall| wall.as_str().unwrap().starts_with("an own network: ")), "{health}");
     for escape in Escape::REFUSED {
-        order(Fault::Escape(escape));
+        order(Whom::All, Fault::Escape(escape));
         wait_for(&format!("{escape:?}"), || run.told().contains(&escape.refusal()).then_some(()));
     }
-    for escape in Escape::DEADLY {
+    let of_decoder = [Escape::Talk, Escape::Write].map(|escape| (Whom::Capture, escape));
+    let all: Vec<_> = Escape::DEADLY.map(|escape| (Whom::All, escape)).into_iter().chain(of_decoder).collect();
+    for &(whom, escape) in &all {
         let restarts = run.health("restarts").unwrap();
-        order(Fault::Escape(escape));
+        order(whom, Fault::Escape(escape));
         run.wait_for_health("restarts", restarts + 1);
-        order(Fault::None);
+        order(Whom::All, Fault::None);
         let inspected = run.health("inspected").unwrap();
         run.wait_for_health("inspected", inspected + 1);
     }
     let told = run.end();
-    assert!(told.matches("(SIGSYS)").count() >= Escape::DEADLY.len(), "{told}");
+    assert!(told.matches("(SIGSYS)").count() >= all.len(), "{told}");
     assert!(!told.contains("SUCCEEDED") && !told.contains("for another reason"), "{told}");
     assert!(!Path::new("/tmp/loot").exists());
 }
