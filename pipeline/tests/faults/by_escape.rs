@@ -90,6 +90,31 @@ fn an_engine_that_writes_as_soon_as_it_is_loaded_writes_nothing() {
     trial.end();
 }
 
+/// Networks are run before frames come, to prove them: no filter refuses a file then, but none is in reach any more.
+#[test]
+fn an_engine_that_reads_a_file_as_soon_as_it_runs_reads_nothing() {
+    for command in ["run", "redact"] {
+        let dir = folder();
+        let orders = dir.path().join("orders");
+        let order = Order { whom: Whom::All, fault: Fault::Escape(Escape::Read) };
+        std::fs::write(&orders, order.bytes()).unwrap();
+        let with = |command: &mut std::process::Command| {
+            command.env("ORT_DYLIB_PATH", engine()).env(RUNTIME, Runtime::load().unwrap().path()).env(ORDERS, orders);
+        };
+        let run = if command == "run" {
+            Running::start_with(dir.path(), &config("").replace("y4m = \"-\"\n", ""), with)
+        } else {
+            let solvay = crate::common::solvay();
+            Running::command(dir.path().to_owned(), &["redact", solvay.to_str().unwrap(), "-o", "out.jpg"], with)
+        };
+        wait_for(command, || run.told().contains("faulty engine: ").then_some(()));
+        let lacks = run.told().contains("(Landlock)");
+        if have("walls", !lacks) {
+            assert!(run.told().contains(&Escape::Read.refusal()), "{command}: {}", run.told());
+        }
+    }
+}
+
 /// What was opened before the last walls stand is still open behind them: with something in it that leads out, no frame is looked at.
 #[test]
 fn an_engine_that_keeps_a_terminal_open_sees_no_frame() {
