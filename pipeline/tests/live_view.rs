@@ -82,11 +82,15 @@ fn other_site(page: String) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("its address");
     std::thread::spawn(move || {
+        // Each by itself: a browser also opens connections that it keeps for later, and says nothing there for minutes.
         for mut stream in listener.incoming().flatten() {
-            let mut request = [0; 4096];
-            let _ = stream.read(&mut request);
-            let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\n", page.len());
-            let _ = write!(stream, "{head}Connection: close\r\n\r\n{page}");
+            let page = page.clone();
+            std::thread::spawn(move || {
+                let mut request = [0; 4096];
+                let _ = stream.read(&mut request);
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\n", page.len());
+                let _ = write!(stream, "{head}Connection: close\r\n\r\n{page}");
+            });
         }
     });
     address
