@@ -1,14 +1,13 @@
 //! A network file that has its weights read from another file: whoever wrote it would have a say in what this process reads.
 #![allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails")]
 
-use std::path::Path;
-
 #[path = "common/own_network.rs"]
 mod own_network;
 
-use own_network::{bytes, elsewhere, network};
+use std::path::Path;
 
 use frostglass_models::{Detail, FaceSetup, Family, ModelError, NetworkFile, Runtime, face_detector};
+use own_network::{bytes, elsewhere, network};
 
 fn load(folder: &Path, weight: &[u8]) -> ModelError {
     let path = folder.join("own.onnx");

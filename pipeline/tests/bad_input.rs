@@ -379,7 +379,7 @@ fn an_own_network_with_damage_or_a_wrong_shape_is_refused() {
         assert!(told(&run).contains(name), "{name}: {}", told(&run));
         assert!(files(out.path()).is_empty(), "{name}");
     }
-    // Of a camera's as well, before it is opened; who proves the config is told the same.
+    // Of a camera's as well, and nothing has left by then; who proves the config is told the same.
     let config = dir.path().join("camera.toml");
     let faces = "[faces]\nmodel = { family = \"yunet\", path = \"far.onnx\" }\n";
     std::fs::write(&config, format!("[camera]\nsource = {:?}\n{faces}[emit]\ny4m = \"out.y4m\"\n", pan())).unwrap();

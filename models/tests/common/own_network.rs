@@ -1,5 +1,5 @@
 //! A network file that is made here: one addition, and no detector of anything.
-#![allow(dead_code, unreachable_pub, reason = "each test file takes what it needs")]
+#![allow(dead_code, reason = "each test file takes what it needs")]
 #![allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails")]
 
 use std::path::Path;

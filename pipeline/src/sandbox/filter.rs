@@ -14,8 +14,8 @@ use seccompiler::{
 
 use super::Role;
 use super::calls::{
-    Call, MISUSES, Misuse, NEVER, NO_LISTENING, NO_PROGRAM, NO_TALK, NO_TRACES, NOT_THERE, SOCKETS, WITH_FRAMES,
-    WITH_JOBS, WRITES, When,
+    Call, MISUSES, Misuse, NEVER, NO_LISTENING, NO_PROGRAM, NO_TALK, NO_TRACES, NOT_THERE, SOCKETS, TO_WRITE,
+    WITH_FRAMES, WITH_JOBS, WRITES, When,
 };
 
 /// Why there is no filter.
@@ -66,7 +66,7 @@ fn deadly(role: Role, listens: bool, arch: TargetArch) -> Result<BpfProgram, Bac
         let sockets = (role == Role::Front && listens).then_some(&SOCKETS);
         for (call, misuses) in MISUSES.iter().chain(sockets) {
             let Some(number) = call.number(arch) else { continue };
-            rules.insert(number, misuses.iter().map(misused).collect::<Result<_, _>>()?);
+            rules.insert(number, misused(misuses)?);
         }
     }
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, SeccompAction::KillProcess, arch)?;
@@ -83,26 +83,34 @@ fn traceless(arch: TargetArch) -> Result<BpfProgram, BackendError> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = numbers.map(|number| (number, Vec::new())).collect();
     for (call, misuses) in WRITES {
         let Some(number) = call.number(arch) else { continue };
-        rules.insert(number, misuses.iter().map(misused).collect::<Result<_, _>>()?);
+        rules.insert(number, misused(misuses)?);
     }
     BpfProgram::try_from(SeccompFilter::new(rules, SeccompAction::Allow, SeccompAction::KillProcess, arch)?)
 }
 
-fn misused(misuse: &Misuse) -> Result<SeccompRule, BackendError> {
-    let conditions = match *misuse {
-        // Addresses have 64 bits.
-        Misuse::Set(argument) => {
-            vec![SeccompCondition::new(argument, SeccompCmpArgLen::Qword, SeccompCmpOp::Ne, 0)?]
+/// Each of them is deadly by itself.
+fn misused(misuses: &[Misuse]) -> Result<Vec<SeccompRule>, BackendError> {
+    let mut rules = Vec::new();
+    for misuse in misuses {
+        match *misuse {
+            // Addresses have 64 bits.
+            Misuse::Set(argument) => {
+                let set = SeccompCondition::new(argument, SeccompCmpArgLen::Qword, SeccompCmpOp::Ne, 0)?;
+                rules.push(SeccompRule::new(vec![set])?);
+            }
+            Misuse::Bits(argument, bits, are) => rules.push(SeccompRule::new(vec![masked(argument, bits, are)?])?),
+            Misuse::Any(argument, bits) => {
+                for bit in (0..u32::BITS).map(|bit| 1 << bit).filter(|bit| bits & bit != 0) {
+                    rules.push(SeccompRule::new(vec![masked(argument, bit, bit)?])?);
+                }
+            }
+            Misuse::Other(argument, than) => {
+                let none = |&one: &u32| condition(argument, SeccompCmpOp::Ne, one);
+                rules.push(SeccompRule::new(than.iter().map(none).collect::<Result<_, _>>()?)?);
+            }
         }
-        Misuse::Bits(argument, bits, are) => {
-            vec![condition(argument, SeccompCmpOp::MaskedEq(u64::from(bits)), are)?]
-        }
-        Misuse::Other(argument, than) => {
-            let none = |&one: &u32| condition(argument, SeccompCmpOp::Ne, one);
-            than.iter().map(none).collect::<Result<_, _>>()?
-        }
-    };
-    SeccompRule::new(conditions)
+    }
+    Ok(rules)
 }
 
 fn not_there(arch: TargetArch) -> Result<BpfProgram, BackendError> {
@@ -126,8 +134,7 @@ fn frames_only(role: Role, reopens: bool, arch: TargetArch) -> Result<BpfProgram
                 values.iter().map(is).collect::<Result<_, _>>()?
             }
             When::Without(argument, bits) => {
-                let without = SeccompCmpOp::MaskedEq(u64::from(bits));
-                vec![SeccompRule::new(vec![condition(argument, without, 0)?])?]
+                vec![SeccompRule::new(vec![masked(argument, bits, 0)?])?]
             }
         };
         // More rules than one are more ways to be allowed.
@@ -137,13 +144,12 @@ fn frames_only(role: Role, reopens: bool, arch: TargetArch) -> Result<BpfProgram
     BpfProgram::try_from(SeccompFilter::new(rules, denied, SeccompAction::Allow, arch)?)
 }
 
-/// To open for reading: neither for writing nor to create (`O_ACCMODE | O_CREAT | O_TRUNC | O_TMPFILE`'s own bit).
+/// To open for reading, and to list what is open.
 fn reading(call: &Call) -> Result<Vec<SeccompRule>, BackendError> {
     if call.name != "openat" {
         return Ok(Vec::new());
     }
-    const WRITES: u64 = 0o3 | 0o100 | 0o1000 | 0o20_000_000;
-    Ok(vec![SeccompRule::new(vec![condition(2, SeccompCmpOp::MaskedEq(WRITES), 0)?])?])
+    Ok(vec![SeccompRule::new(vec![masked(2, TO_WRITE, 0)?])?])
 }
 
 /// A signal to a thread of this process, and that signal. The process, its thread, the signal: in this order.
@@ -151,6 +157,11 @@ fn aborting_itself() -> Result<Vec<SeccompRule>, BackendError> {
     let itself = condition(0, SeccompCmpOp::Eq, std::process::id())?;
     let aborts = condition(2, SeccompCmpOp::Eq, rustix::process::Signal::ABORT.as_raw().unsigned_abs())?;
     Ok(vec![SeccompRule::new(vec![itself, aborts])?])
+}
+
+/// These bits of an argument are this.
+fn masked(argument: u8, bits: u32, are: u32) -> Result<SeccompCondition, BackendError> {
+    condition(argument, SeccompCmpOp::MaskedEq(u64::from(bits)), are)
 }
 
 fn condition(argument: u8, operator: SeccompCmpOp, value: u32) -> Result<SeccompCondition, BackendError> {

@@ -286,7 +286,7 @@ pub(crate) fn weights_elsewhere() {
     fs::write("/tmp/elsewhere/own.onnx", network).unwrap();
     let config = format!("{VIVID}[faces]\nmodel = {{ family = 'yunet', path = 'own.onnx' }}\n");
     let (code, told) = Running::start("/tmp/elsewhere", &config).ends();
-    assert!(code == Some(1) && told.contains("own.onnx"), "{code:?}: {told}");
+    assert!(code == Some(1) && told.contains("own.onnx") && told.contains("External data"), "{code:?}: {told}");
 }
 
 /// An engine, and a decoder, that were taken over beside a real camera: what they try kills them or is refused, and the camera
