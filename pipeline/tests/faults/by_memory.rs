@@ -138,50 +138,41 @@ fn light(sample: u8) -> f32 {
 }
 
 fn colours(bytes: &[u8], pieces: &[[u8; PIECE]]) -> usize {
-    let near = |window: &[u8], piece: &[u8; PIECE]| {
-        let pixels = window.as_chunks::<3>().0;
-        pixels.iter().zip(piece).all(|(pixel, &sample)| {
-            // The photograph is grey but for its age.
-            (f32::from(pixel[1]) - light(sample)).abs() <= 3.0 * TOLERANCE
-        })
-    };
-    search(bytes, 1, 3 * PIECE, pieces, |window| f32::from(window[1]), 3.0 * TOLERANCE, near)
+    // The photograph is grey but for its age: the middle one of three colours is near its light.
+    search(bytes, 1, 3, pieces, |bytes, at| f32::from(bytes[at + 1]))
 }
 
 fn numbers(bytes: &[u8], pieces: &[[u8; PIECE]]) -> usize {
-    let number = |window: &[u8], at: usize| f32::from_le_bytes(window[4 * at..4 * at + 4].try_into().unwrap());
-    let near = |window: &[u8], piece: &[u8; PIECE]| {
-        piece.iter().enumerate().all(|(at, &sample)| (number(window, at) - light(sample)).abs() <= 3.0 * TOLERANCE)
-    };
-    search(bytes, 4, 4 * PIECE, pieces, |window| number(window, 0), 3.0 * TOLERANCE, near)
+    search(bytes, 4, 4, pieces, |bytes, at| f32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()))
 }
 
-/// Places at which a piece is near, by its first sample and then by all.
+/// Places at which a piece is near, by its first sample and then by all. They are `step` bytes apart; a sample has `size` bytes.
 fn search(
     bytes: &[u8],
     step: usize,
-    length: usize,
+    size: usize,
     pieces: &[[u8; PIECE]],
-    first: impl Fn(&[u8]) -> f32,
-    tolerance: f32,
-    near: impl Fn(&[u8], &[u8; PIECE]) -> bool,
+    sample: impl Fn(&[u8], usize) -> f32,
 ) -> usize {
-    let mut by_light: Vec<Vec<&[u8; PIECE]>> = vec![Vec::new(); 256];
-    for piece in pieces {
-        let middle = light(piece[0]);
-        for (level, list) in by_light.iter_mut().enumerate() {
-            if (level as f32 - middle).abs() <= tolerance + 1.0 {
-                list.push(piece);
-            }
-        }
-    }
-    let windows = (0..bytes.len().saturating_sub(length)).step_by(step).map(|at| &bytes[at..at + length]);
-    let found = windows.filter(|window| {
-        let first = first(window);
+    const NEAR: f32 = 3.0 * TOLERANCE;
+    // Of all places there are hundreds of millions: what can be worked out before is.
+    let lights: Vec<[f32; PIECE]> = pieces.iter().map(|piece| piece.map(light)).collect();
+    let by_light: Vec<Vec<&[f32; PIECE]>> = (0..256)
+        .map(|level| lights.iter().filter(|lights| (level as f32 - lights[0]).abs() <= NEAR + 1.0).collect())
+        .collect();
+    let mut found = 0;
+    for at in (0..bytes.len().saturating_sub(size * PIECE)).step_by(step) {
+        let first = sample(bytes, at);
         // Memory that was never used, and numbers that are no light.
-        (0.5..256.0).contains(&first) && by_light[first as usize].iter().any(|piece| near(window, piece))
-    });
-    found.count()
+        if !(0.5..256.0).contains(&first) {
+            continue;
+        }
+        let is_near = |lights: &&[f32; PIECE]| {
+            lights.iter().enumerate().all(|(index, light)| (sample(bytes, at + size * index) - light).abs() <= NEAR)
+        };
+        found += usize::from(by_light[first as usize].iter().any(is_near));
+    }
+    found
 }
 
 #[test]
