@@ -7,10 +7,10 @@
 //!
 //! The order, in the pixel process: no privileges and an own, empty network ([`Walls::first`]); death for what it never calls,
 //! few capabilities, and nothing to write but cameras, before the engine's library, a network file or a decoder is touched
-//! (`Walls::before_anything_from_outside`); no capabilities and no files at all (`Walls::before_threads`); and only the calls that
-//! frames need, with nothing open that leads elsewhere (`Walls::before_frames`). The front talks and writes, but to nobody who did
-//! not come to it, and only where its ways out are (`Walls::before_ways_out`); the supervisor's filter is inherited by both, so that it holds what
-//! none of them needs.
+//! (`Walls::before_anything_from_outside`); no capabilities and no files at all (`Walls::before_threads`); and only the calls
+//! that frames need, with nothing open that leads elsewhere (`Walls::before_frames`). The front talks and writes, but to nobody
+//! who did not come to it, and only where its ways out are (`Walls::before_ways_out`); the supervisor's filter is inherited by
+//! both, so that it holds what none of them needs.
 //!
 //! Files are redacted by two processes. The writer, which people started, opens inputs and writes outputs and nothing else
 //! (`Walls::before_others`); the decoder goes the pixel process's way, opens nothing (`Walls::before_jobs`), and may beside the
