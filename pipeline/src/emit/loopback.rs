@@ -2,6 +2,9 @@
 //!
 //! **Invariant.** Only a device that takes pictures and gives none of its own is written to, in the format that it agreed
 //! to; a frame that finds no free buffer is left out, counted and told, so that no reader can hold the stream up.
+//!
+//! v4l2loopback takes buffers back at once, also one that a slow reader still copies: such a reader may see rows of two
+//! frames in one, both of them redacted.
 
 use std::path::Path;
 use std::time::Duration;
